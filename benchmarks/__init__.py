@@ -1,0 +1,1 @@
+"""Commands that print tables of speed and memory."""

@@ -1,0 +1,1 @@
+"""Chinese addresses: normalise, parse, match."""

@@ -1,0 +1,1 @@
+"""Footprints become blocks with ground and roof heights."""

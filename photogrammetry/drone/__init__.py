@@ -1,0 +1,1 @@
+"""From overlapping drone photos to a surface."""

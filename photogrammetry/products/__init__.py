@@ -1,0 +1,1 @@
+"""Files others read: mesh, 3D Tiles, report."""

@@ -1,0 +1,1 @@
+"""What may be done to the twin, and who may do it."""

@@ -1,0 +1,1 @@
+"""Sub-commands of `twin`, one file per command group."""

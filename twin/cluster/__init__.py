@@ -1,0 +1,1 @@
+"""The private PostGIS cluster the twin lives in."""

@@ -1,0 +1,63 @@
+"""One tree of errors: one class per thing a caller can do something about.
+
+A message says what is wrong, where, and what to do, in the user's terms. It never holds personal data.
+"""
+
+from __future__ import annotations
+
+
+class TwinError(Exception):
+    """Something the user can act on went wrong."""
+
+    def __init__(self, what: str, *, where: str | None = None, do: str | None = None) -> None:
+        """Keep the three parts of a useful message.
+
+        what: one sentence, what is wrong. where: file, row, photo or setting. do: the next step.
+        """
+        self.what = what
+        self.where = where
+        self.do = do
+        super().__init__(str(self))
+
+    def __str__(self) -> str:
+        """Join the parts into one readable text."""
+        parts = [self.what if not self.where else f"{self.where}: {self.what}"]
+        if self.do:
+            parts.append(self.do)
+        return " ".join(part if part.endswith((".", "。", "!", "?")) else f"{part}." for part in parts)
+
+
+class BadInput(TwinError):
+    """What was given cannot be used as it is."""
+
+
+class NotFound(TwinError):
+    """What was asked for is not there, or not the caller's to see."""
+
+
+class MissingSoftware(TwinError):
+    """A program or library the twin needs is not installed."""
+
+
+class DatabaseUnavailable(TwinError):
+    """The database cannot be reached."""
+
+
+class DatabaseTooNew(TwinError):
+    """The database was written by a newer version of the twin."""
+
+
+class UnknownCrs(BadInput):
+    """A coordinate reference system that cannot be used."""
+
+
+class BusyPort(TwinError):
+    """The address to serve on is already taken."""
+
+
+class NoSpace(TwinError):
+    """The disk is full."""
+
+
+class Conflict(TwinError):
+    """Someone else is doing or has done this already."""

@@ -1,0 +1,1 @@
+"""How the database becomes what the models say."""

@@ -1,0 +1,1 @@
+"""The tables of the twin as SQLAlchemy models."""

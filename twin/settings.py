@@ -1,0 +1,70 @@
+"""Settings, read once at the edge, validated together, passed in."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+import yaml
+
+from twin.errors import BadInput
+
+REPOSITORY = Path(__file__).resolve().parent.parent
+SHIPPED_DATA = REPOSITORY / "data"
+
+
+@dataclass(frozen=True)
+class CitySettings:
+    """What is particular to one city: its name, codes, working CRS (EPSG, metres) and vertical datum."""
+
+    code: str
+    name_zh: str
+    name_en: str
+    working_srid: int
+    vertical_datum: str
+    code_scheme: str
+    utc_offset_h: int
+    centre_lon: float
+    centre_lat: float
+
+
+@dataclass(frozen=True)
+class Settings:
+    """Where things are: the data directory, the database (None: the private cluster) and the city."""
+
+    data_dir: Path
+    database_url: str | None
+    city: CitySettings
+
+    @property
+    def surveys_dir(self) -> Path:
+        """Folder that holds one workspace per survey."""
+        return self.data_dir / "surveys"
+
+
+def read_city(path: Path) -> CitySettings:
+    """Read a city's settings file (YAML).
+
+    Raises BadInput when the file is missing, unreadable or lacks a key.
+    """
+    try:
+        raw = yaml.safe_load(path.read_text(encoding="utf-8"))
+        return CitySettings(**raw)
+    except (OSError, yaml.YAMLError, TypeError) as error:
+        raise BadInput(
+            f"the city settings cannot be read ({error})",
+            where=str(path),
+            do="Set TWIN_CITY to a file like data/cities/muping.yaml",
+        ) from error
+
+
+def read_settings(environ: dict[str, str] | None = None) -> Settings:
+    """Read settings from the environment (TWIN_DATA_DIR, TWIN_DATABASE_URL, TWIN_CITY).
+
+    environ: variables to read, by default those of the process. Raises BadInput for a bad city file.
+    """
+    env = dict(os.environ) if environ is None else environ
+    data_dir = Path(env.get("TWIN_DATA_DIR") or REPOSITORY / "var").expanduser().resolve()
+    city = read_city(Path(env.get("TWIN_CITY") or SHIPPED_DATA / "cities" / "muping.yaml"))
+    return Settings(data_dir=data_dir, database_url=env.get("TWIN_DATABASE_URL") or None, city=city)
