@@ -61,3 +61,23 @@ class NoSpace(TwinError):
 
 class Conflict(TwinError):
     """Someone else is doing or has done this already."""
+
+
+class SchedulerUnavailable(TwinError):
+    """The cluster that was asked to do the work does not answer."""
+
+
+class WorkerLost(TwinError):
+    """A process that did part of the work ended before it was done."""
+
+
+class UnreadableDelivery(BadInput):
+    """A delivered file cannot be opened or is not what its name says."""
+
+
+class UnknownMapping(BadInput):
+    """No mapping fits the columns of a delivery, or more than one does."""
+
+
+class DatumUnsure(BadInput):
+    """It cannot be told for sure in which datum (CGCS2000, GCJ-02, BD-09) or zone coordinates are given."""
