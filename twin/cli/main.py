@@ -9,7 +9,7 @@ import sys
 
 import typer
 
-from twin.cli import ask, db, doctor, ingest, link, sample, serve, survey
+from twin.cli import ask, db, demo, doctor, ingest, link, sample, serve, survey
 from twin.errors import TwinError
 
 app = typer.Typer(
@@ -26,6 +26,7 @@ app.add_typer(link.app, name="link", help="Records to places.")
 app.add_typer(ingest.app)
 app.add_typer(ask.app)
 app.add_typer(serve.app)
+app.add_typer(demo.app)
 app.add_typer(doctor.app)
 
 

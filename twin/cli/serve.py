@@ -1,5 +1,127 @@
-"""Commands of the group serve."""
+"""`twin up` and `twin worker`: everything that keeps running, started and stopped together."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import socket
+import subprocess
+import sys
+from collections.abc import Iterator
+from typing import Annotated
 
 import typer
 
+from twin.errors import BusyPort
+from twin.settings import Settings, read_settings
+
 app = typer.Typer(no_args_is_help=True)
+
+Host = Annotated[str, typer.Option(help="Address to listen on; 0.0.0.0 for the whole network.")]
+Port = Annotated[int, typer.Option(help="Port to listen on.", min=1, max=65535)]
+Workers = Annotated[int, typer.Option(help="Web processes.", min=1, max=64)]
+
+
+@app.command(epilog="Example: twin up --host 0.0.0.0 --port 8000 --workers 2")
+def up(host: Host = "127.0.0.1", port: Port = 8000, workers: Workers = 1) -> None:
+    """Start database, job worker, API and map together; Ctrl-C stops all of them.
+
+    启动全部服务。
+    """
+    serve_all(read_settings(), host, port, workers)
+
+
+@app.command(epilog="Example: twin worker")
+def worker() -> None:
+    """Take queued jobs until stopped. Any number of workers may run.
+
+    运行后台任务。
+    """
+    from twin.cli.job_kinds import registry
+    from twin.jobs.queue import run_worker
+
+    settings = read_settings()
+    ready_database(settings)
+    run_worker(settings, registry(settings))
+
+
+def ready_database(settings: Settings) -> bool:
+    """Start the private cluster if it is ours, bring the schema up to date; say whether this call started it."""
+    from twin.cluster.server import start
+    from twin.migrations.run import upgrade
+
+    started = start(settings)
+    upgrade(settings)
+    return started
+
+
+def check_port(host: str, port: int) -> None:
+    """Raise BusyPort when somebody else already listens there."""
+    with socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET) as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((host, port))
+        except OSError as error:
+            raise BusyPort(
+                f"port {port} on {host} cannot be used ({error.strerror})",
+                do=f"Stop what uses it, or choose another: --port {port + 1}",
+            ) from error
+
+
+def serve_all(settings: Settings, host: str, port: int, workers: int) -> None:
+    """Serve until Ctrl-C: database, one job worker, the web processes.
+
+    Raises BusyPort before anything is started. The cluster is stopped again only if this call started it.
+    """
+    check_port(host, port)
+    started = ready_database(settings)
+    shown = "127.0.0.1" if host in ("0.0.0.0", "::") else host  # noqa: S104 - compared, not bound
+    try:
+        with _child([sys.executable, "-m", "twin.cli.main", "worker"]):
+            typer.echo(f"Serving 服务地址: http://{shown}:{port}/   (Ctrl-C stops 停止)")
+            _web(host, port, workers)
+    finally:
+        if started:
+            from twin.cluster.server import stop
+
+            stop(settings)
+
+
+def _web(host: str, port: int, workers: int) -> None:
+    import uvicorn
+
+    # uvicorn raises the signal again after its shutdown; for a person's Ctrl-C that is the normal end.
+    with contextlib.suppress(KeyboardInterrupt):
+        uvicorn.run(
+            "twin.cli.web:make_app",
+            factory=True,
+            host=host,
+            port=port,
+            workers=workers,
+            log_level="warning",
+            access_log=False,
+            timeout_graceful_shutdown=5,
+            server_header=False,
+        )
+
+
+@contextlib.contextmanager
+def _child(command: list[str]) -> Iterator[None]:
+    """Run a program beside us, in its own group so that Ctrl-C reaches it once, through us."""
+    process = subprocess.Popen(command, start_new_session=True, env=os.environ.copy())
+    previous = signal.signal(signal.SIGTERM, _terminate)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, previous)
+        process.terminate()
+        try:
+            process.wait(timeout=10)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
+
+
+def _terminate(number: int, frame: object) -> None:
+    raise KeyboardInterrupt
