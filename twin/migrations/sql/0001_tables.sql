@@ -3,7 +3,7 @@
 -- policies in 0001_policies.sql). `geom` is EPSG:4490 (lon, lat), `geom_m` is the city's working CRS in metres;
 -- :working_srid is filled in by the migration from the city's settings (4550 for Muping).
 
-CREATE SCHEMA twin;
+CREATE SCHEMA IF NOT EXISTS twin;   -- the table of the database version stands in it before anything else
 CREATE SCHEMA private;
 CREATE SCHEMA history;
 CREATE SCHEMA audit;
@@ -27,7 +27,7 @@ CREATE TABLE twin.department (
 CREATE TABLE twin.evidence (
   evidence_id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
   kind text NOT NULL CHECK (kind IN ('delivery','survey','person','catalogue','computed')),
-  batch_id bigint, file text, row_no bigint,
+  batch_id bigint, file text, row_no bigint,                      -- foreign keys: at the end, the tables come later
   survey_id integer, photo_id bigint, pixel_col real, pixel_row real,
   method text, sigma_m real, confidence real CHECK (confidence BETWEEN 0 AND 1),
   observed_at timestamptz, known_at timestamptz NOT NULL DEFAULT now(),
@@ -46,21 +46,26 @@ CREATE TABLE twin.class (
   attribute_schema jsonb NOT NULL,           -- JSON Schema of asset.attributes
   osm_tags text, citygml_type text, evidence text
 );
-CREATE TABLE twin.class_code (               -- codes are text, keyed (scheme, kind, code)
-  scheme text NOT NULL, kind text NOT NULL CHECK (kind IN ('component','event')), code text NOT NULL,
-  class_id smallint REFERENCES twin.class, event_class_id smallint, name_zh text NOT NULL, inferred boolean NOT NULL DEFAULT false,
-  PRIMARY KEY (scheme, kind, code)
-);
 CREATE TABLE twin.event_class (
   event_class_id smallint PRIMARY KEY, code text NOT NULL UNIQUE,
   major_zh text NOT NULL, major_en text NOT NULL, minor_zh text NOT NULL, minor_en text NOT NULL,
   filing_condition_zh text, time_limit text, time_limit_source text, closure_condition_zh text,
   responsible_department_zh text, source text
 );
-CREATE TABLE twin.handling_limit (
-  class_code text NOT NULL, condition text NOT NULL, limit_value numeric NOT NULL,
-  limit_unit text NOT NULL CHECK (limit_unit IN ('UH','WH','WD','UD')), source_code text NOT NULL, source_name_zh text,
-  PRIMARY KEY (class_code, source_code, condition)
+-- Codes are text, keyed (scheme, kind, code). A newer standard may merge two of our classes into one code (03006 of
+-- 2026 is both 0306 and 0307): variant 1 is the class that code means when it is read, further ones are for display.
+CREATE TABLE twin.class_code (
+  scheme text NOT NULL, kind text NOT NULL CHECK (kind IN ('component','event')), code text NOT NULL,
+  variant smallint NOT NULL DEFAULT 1,
+  class_id smallint REFERENCES twin.class, event_class_id smallint REFERENCES twin.event_class,
+  name_zh text NOT NULL, inferred boolean NOT NULL DEFAULT false,
+  PRIMARY KEY (scheme, kind, code, variant), CHECK (num_nonnulls(class_id, event_class_id) = 1)
+);
+CREATE TABLE twin.handling_limit (           -- class_code is NULL where the source's class has none of ours beside it
+  limit_id smallint PRIMARY KEY, class_code text REFERENCES twin.class (code), condition text NOT NULL,
+  limit_value numeric NOT NULL, limit_unit text NOT NULL CHECK (limit_unit IN ('UH','WH','WD','UD')),
+  source_code text NOT NULL, source_name_zh text,
+  UNIQUE NULLS NOT DISTINCT (class_code, source_code, condition)
 );
 CREATE TABLE twin.entity_type (
   type_code text PRIMARY KEY, name_zh text NOT NULL, name_en text NOT NULL, kind text NOT NULL, parent_type text,
@@ -255,17 +260,31 @@ CREATE TABLE twin.observation (
 CREATE TABLE twin.observation_default PARTITION OF twin.observation DEFAULT;
 
 -- ---------------------------------------------------------------- history (trigger-written) and audit (append-only)
+-- One row per change. U and D keep the version that ended at known_to; I says that the row began to be known then
+-- (known_from = known_to, old_row NULL). Geometry stands in old_row as hex EWKB, exact.
+CREATE SEQUENCE history.version_id;
 CREATE TABLE history.version (
+  version_id bigint NOT NULL DEFAULT nextval('history.version_id'),
   table_name text NOT NULL, row_id bigint NOT NULL, operation char(1) NOT NULL CHECK (operation IN ('I','U','D')),
   valid_from timestamptz, valid_to timestamptz,     -- when it was so in the city
   known_from timestamptz NOT NULL, known_to timestamptz NOT NULL, -- when the twin believed it
   actor text, request_id text, old_row jsonb
 ) PARTITION BY RANGE (known_to);
 CREATE TABLE history.version_default PARTITION OF history.version DEFAULT;
-CREATE TABLE audit.log (
-  audit_id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY, at timestamptz NOT NULL DEFAULT clock_timestamp(),
+-- The same for the private tables, under their policies: history must not show what the table hides.
+CREATE TABLE history.private_version (
+  version_id bigint NOT NULL DEFAULT nextval('history.version_id'),
+  table_name text NOT NULL, row_id bigint NOT NULL, operation char(1) NOT NULL CHECK (operation IN ('I','U','D')),
+  valid_from timestamptz, valid_to timestamptz,
+  known_from timestamptz NOT NULL, known_to timestamptz NOT NULL,
+  actor text, request_id text, old_row jsonb,
+  department_id integer, grid_id integer
+) PARTITION BY RANGE (known_to);
+CREATE TABLE history.private_version_default PARTITION OF history.private_version DEFAULT;
+CREATE TABLE audit.log (                     -- audit_id, previous_hash and hash are given by the trigger
+  audit_id bigint PRIMARY KEY, at timestamptz NOT NULL DEFAULT clock_timestamp(),
   actor text NOT NULL, role text NOT NULL, action text NOT NULL, subject text, purpose text, request_id text,
-  detail jsonb NOT NULL DEFAULT '{}', previous_hash bytea NOT NULL, hash bytea NOT NULL
+  detail jsonb NOT NULL DEFAULT '{}', previous_hash bytea NOT NULL UNIQUE, hash bytea NOT NULL
 );
 
 -- ---------------------------------------------------------------- jobs as people see them (the queue itself is procrastinate's)
@@ -284,3 +303,10 @@ CREATE TABLE twin.search_entry (
   tokens tsvector NOT NULL, geom geometry(Point,4490), weight real NOT NULL DEFAULT 1,
   PRIMARY KEY (kind, row_id)
 );
+-- The first letter of each character's usual reading, for search by pinyin initials (filled by the migration).
+CREATE TABLE twin.hanzi_initial (hanzi text PRIMARY KEY, initial text NOT NULL);
+
+ALTER TABLE twin.evidence
+  ADD CONSTRAINT evidence_batch FOREIGN KEY (batch_id) REFERENCES twin.batch ON DELETE SET NULL,
+  ADD CONSTRAINT evidence_survey FOREIGN KEY (survey_id) REFERENCES twin.survey ON DELETE SET NULL,
+  ADD CONSTRAINT evidence_photo FOREIGN KEY (photo_id) REFERENCES twin.photo ON DELETE SET NULL;

@@ -1,0 +1,32 @@
+"""Fixtures for every test: settings of a running private cluster, databases of one's own."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.databases import Database, fresh_database, running_cluster
+from twin.settings import Settings
+
+
+@pytest.fixture(scope="session")
+def settings() -> Iterator[Settings]:
+    """Settings of a private cluster in a temporary folder, started and migrated once per run."""
+    with running_cluster() as cluster:
+        yield cluster
+
+
+@pytest.fixture
+def database(settings: Settings, tmp_path: Path) -> Iterator[Database]:
+    """A fresh migrated database for one test."""
+    with fresh_database(settings, tmp_path / "var") as copy:
+        yield copy
+
+
+@pytest.fixture(scope="module")
+def module_database(settings: Settings, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Database]:
+    """A fresh migrated database for the tests of one module, which must not disturb each other."""
+    with fresh_database(settings, tmp_path_factory.mktemp("module") / "var") as copy:
+        yield copy
