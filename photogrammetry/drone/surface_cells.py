@@ -135,12 +135,18 @@ def smoothed(height: Heights, count: NDArray[np.int32], *, step_m: float) -> Hei
 def close_holes(height: Heights, *, hole_m: float, cell_m: float, jump_m: float) -> tuple[Heights, NDArray[np.uint8]]:
     """Fill holes whose middle lies less than hole_m / 2 from a measured cell; tell which cells were filled.
 
-    A hole between two levels (a gap beside a wall) is filled from the lower one: what cameras did not see is the
-    ground behind, not a ramp. Returns heights and a mask (rows, cols) uint8: 0 missing, 1 measured, 2 filled.
+    Single empty cells take the level most of their neighbours have. A wider hole between two levels (a gap beside a
+    wall) is filled from the lower one: what cameras did not see is the ground behind, not a ramp.
+    Returns heights and a mask (rows, cols) uint8: 0 missing, 1 measured, 2 filled.
     """
     missing = np.isnan(height)
     mask = np.where(missing, MISSING, MEASURED).astype(np.uint8)
     if not missing.any() or missing.all():
+        return height, mask
+    height = _fill_pinholes(_fill_pinholes(height))
+    mask[missing & ~np.isnan(height)] = FILLED
+    missing = np.isnan(height)
+    if not missing.any():
         return height, mask
     label, number = ndimage.label(missing, structure=np.ones((3, 3), dtype=int))
     distance = ndimage.distance_transform_edt(missing) * cell_m
@@ -155,6 +161,17 @@ def close_holes(height: Heights, *, hole_m: float, cell_m: float, jump_m: float)
     filled = _fill_from_low_side(height, target, jump_m, reach=int(np.ceil(hole_m / cell_m)))
     mask[target & ~np.isnan(filled)] = FILLED
     return np.where(target, filled, height).astype(np.float32), mask
+
+
+def _fill_pinholes(height: Heights, least: int = 5) -> Heights:
+    """Give empty cells with at least `least` known neighbours (of 8) their median."""
+    padded = np.pad(height, 1, constant_values=np.nan)
+    row, col = np.nonzero(np.isnan(height))
+    around = np.stack([padded[row + i, col + j] for i in range(3) for j in range(3) if (i, j) != (1, 1)])
+    enough = np.isfinite(around).sum(axis=0) >= least
+    out = height.copy()
+    out[row[enough], col[enough]] = np.nanmedian(around[:, enough], axis=0)
+    return out
 
 
 def _fill_from_low_side(height: Heights, target: NDArray[np.bool_], jump_m: float, reach: int) -> Heights:
