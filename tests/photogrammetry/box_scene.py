@@ -62,7 +62,7 @@ class BoxScene:
         return np.column_stack([e, n, h + rng.normal(0, noise, len(h)) if noise else h]), rgb
 
     def enu(self, points):
-        return self.frame.crs_to_enu(np.asarray(points, float) + [EAST0, NORTH0, 0.0])
+        return self.frame.crs_to_enu(np.asarray(points, float) + np.array([EAST0, NORTH0, 0.0]))
 
     def view(self, path, east, north, h, *, f=600.0, size=(600, 450), tilt=(0.0, 0.0)):
         """Make a camera at a place (metres from the middle), tilted from straight down by (to east, to north) rad."""
