@@ -1,0 +1,127 @@
+"""One way of writing for addresses typed by hand: the same place gives the same text."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections.abc import Callable
+from dataclasses import dataclass
+
+_DIGITS = ("〇零", "一壹", "二贰两", "三叁", "四肆", "五伍", "六陆", "七柒", "八捌", "九玖")
+CHINESE_DIGITS = {letter: value for value, letters in enumerate(_DIGITS) for letter in letters}
+CHINESE_UNITS = {"十": 10, "拾": 10, "百": 100, "佰": 100}
+NUMERAL = "[" + "".join(CHINESE_DIGITS) + "".join(CHINESE_UNITS) + "]"
+# Traditional and variant letters met in addresses; a whole conversion table would also touch names that mean it.
+VARIANTS = str.maketrans(
+    "號樓單區東門廣場鄉鎮縣莊園麗學醫廠國際華陽龍寧滿濱縱橫豐興業農漁鹽電車長濟橋島灣嶺賓館慶遠機關護發衛圖書廳舘",
+    "号楼单区东门广场乡镇县庄园丽学医厂国际华阳龙宁满滨纵横丰兴业农渔盐电车长济桥岛湾岭宾馆庆远机关护发卫图书厅馆",
+)
+# Radicals that PDF exports write in place of the letters themselves and NFKC leaves alone.
+RADICALS = str.maketrans("⻔⻋⻓⻢⻩⻘⻄⻮⻅⻉⻜⻝⻰", "门车长马黄青西齿见贝飞食龙")
+DASHES = re.compile(r"[‐‑‒–—―−－_~∼～至]+(?=\d)|(?<=\d)[‐‑‒–—―−－_~～]+")
+NOISE = re.compile(r"[\s,，.。;；:：、'\"“”‘’·•*/\\|!！?？<>《》【】\[\]{}]+")
+BRACKETS = re.compile(r"\(([^()]*)\)")
+CARRIES_NUMBER = re.compile(rf"(?:\d|{NUMERAL})+(?:号|#|栋|幢|座|单元|室|层|楼)")
+
+
+@dataclass(frozen=True)
+class Region:
+    """What stands above the street in one city: names to strip from the front of an address.
+
+    district: the official name (牟平区). aliases: older names. ancestors: province and prefecture, with and without
+    their suffix.
+    """
+
+    district: str
+    aliases: tuple[str, ...] = ()
+    ancestors: tuple[str, ...] = ()
+
+    def prefix(self) -> re.Pattern[str]:
+        """Match any run of these names at the start of a text."""
+        names = sorted({self.district, *self.aliases, *self.ancestors}, key=len, reverse=True)
+        return re.compile("^(?:" + "|".join(map(re.escape, names)) + ")+") if names else re.compile("(?!)")
+
+
+def _number(match: re.Match[str]) -> str:
+    return str(read_numeral(match.group(0)))
+
+
+def _sub(pattern: str, put: str | Callable[[re.Match[str]], str]) -> Callable[[str], str]:
+    compiled = re.compile(pattern)
+    return lambda text: compiled.sub(put, text)
+
+
+# Applied in this order until nothing changes any more.
+STEPS: tuple[Callable[[str], str], ...] = (
+    _sub(r"NO\.?(?=\d)", "#"),
+    _sub(rf"第(?=(?:\d|{NUMERAL})+(?:号|栋|幢|座|单元|室|层|楼|#))", ""),
+    _sub(rf"{NUMERAL}+(?=号|栋|幢|座|单元|室|层|楼|户|#|弄|排)", _number),
+    _sub(rf"(?<=[号栋元层])(?!{NUMERAL}*[百十])[〇零一二三四五六七八九]{{3,4}}$", _number),
+    _sub(r"#(\d+)(?!\d*#)", r"\1#"),
+    _sub(r"(?<![\d])0+(?=\d+(?:-\d+)?(?:号|#|栋|幢|座|单元|层|楼))", ""),
+    _sub(r"(\d+|[A-Z]|[甲乙丙丁])(?:号楼座?|#楼|号栋|号幢|号座|栋楼|幢楼?|座(?!落))", r"\1栋"),
+    _sub(r"(\d+)楼(?=\d+单元)", r"\1栋"),
+    _sub(r"(\d+)#", r"\1号"),
+    _sub(r"(\d+)楼", r"\1层"),
+    _sub(r"号号+", "号"),
+    _sub(r"号(?:大院|院内|院)", "号"),
+    _sub(r"(\d+)[之附](?:号)?(\d+)号?", r"\1-\2号"),
+    _sub(r"(\d+)号[之附-](\d+)(?![\d-])(?:号(?!楼))?(?!栋|单元|室)", r"\1-\2号"),
+    _sub(r"(\d+)单(?=\d)", r"\1单元"),
+    _sub(r"(?<=单元)(\d{1,4})(?:号房?|房|户)$", r"\1室"),
+    _sub(r"(\d{2,4})(?:号房|房|户)$", r"\1室"),
+    # 3-2-501 behind a compound or a gate number is building, unit, room; 3-501 is building, room.
+    _sub(r"(?<=[^\d\-路街道巷弄同])(\d{1,3})-(\d{1,2})-(\d{2,4})室?$", r"\1栋\2单元\3室"),
+    _sub(r"(?<=[^\d\-路街道巷弄同])(\d{1,3})-(\d{3,4})室?$", r"\1栋\2室"),
+    _sub(r"(?<=栋)(\d{1,2})-(\d{2,4})室?$", r"\1单元\2室"),
+    _sub(r"(?<=[栋元层])(\d{3,4})$", r"\1室"),
+    # 正阳路12 -> 正阳路12号
+    _sub(r"(?<=[路街道巷弄同])(\d{1,4}(?:-\d{1,3})?)(?=$|[^\d号\-栋单室层弄])", r"\1号"),
+)
+
+
+def read_numeral(text: str) -> int:
+    """Read a Chinese numeral: by places (三〇二 -> 302) or with units (二十三 -> 23, 一百零五 -> 105)."""
+    if not any(letter in CHINESE_UNITS for letter in text):
+        return int("".join(str(CHINESE_DIGITS[letter]) for letter in text))
+    total, digit = 0, None
+    for letter in text:
+        if letter in CHINESE_UNITS:
+            total += (1 if digit is None else digit) * CHINESE_UNITS[letter]
+            digit = None
+        else:
+            digit = CHINESE_DIGITS[letter] if not digit else digit * 10 + CHINESE_DIGITS[letter]
+    return total + (digit or 0)
+
+
+def _unbracket(text: str) -> str:
+    """Keep what stands in brackets only when it carries a number of the address."""
+    return BRACKETS.sub(lambda match: match[1] if CARRIES_NUMBER.search(match[1]) else "", text)
+
+
+def plain_letters(text: str) -> str:
+    """Write a text in half-width capitals, common letters, without blanks and punctuation."""
+    text = unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", text).translate(RADICALS).upper())
+    text = text.translate(VARIANTS)
+    return NOISE.sub("", DASHES.sub("-", _unbracket(text)))
+
+
+class Normaliser:
+    """Writes addresses of one region in the one way; keeps the compiled prefix."""
+
+    def __init__(self, region: Region) -> None:
+        """Prepare for a region."""
+        self._prefix = region.prefix()
+
+    def __call__(self, text: str) -> str:
+        """Normalise one address. Applying it twice changes nothing; a text without a single letter gives ""."""
+        text = plain_letters(text)
+        for _ in range(20):
+            before = text
+            text = self._prefix.sub("", text)
+            for step in STEPS:
+                text = step(text)
+            text = plain_letters(text)
+            if text == before:
+                break
+        return text.strip("-#()")
