@@ -38,6 +38,14 @@ OBSERVED_AT = datetime(2026, 10, 12, 2, 30, tzinfo=UTC)
 VALID_FROM = datetime(2020, 1, 1, tzinfo=UTC)
 TO_LONLAT = Transformer.from_crs(f"EPSG:{SRID}", "EPSG:4490", always_xy=True)
 
+ADMIN_UNIT = """
+INSERT INTO twin.admin_unit (code, level, name_zh, name_en, parent_id, geom, geom_m, valid_from)
+VALUES (%s, %s, %s, %s, %s, %s, %s, %s)
+ON CONFLICT (code) DO UPDATE SET name_en = excluded.name_en, geom = excluded.geom, geom_m = excluded.geom_m,
+  valid_from = excluded.valid_from
+RETURNING admin_id
+"""
+
 
 @dataclass(frozen=True)
 class SmallCity:
@@ -144,11 +152,9 @@ class _City:
         )
         for code, level, name_zh, name_en, half in units:
             geom, geom_m = _polygon([(-half, -half), (half, -half), (half, half), (-half, half)], many=True)
-            parent = self.add(
-                "twin.admin_unit", code=code, level=level, name_zh=name_zh, name_en=name_en, parent_id=parent,
-                geom=geom, geom_m=geom_m, valid_from=VALID_FROM,
-            )  # fmt: skip
-            self.keep("admin", code, parent)
+            # The shipped catalogue knows district and streets already, without outlines.
+            row = self.cursor.execute(ADMIN_UNIT, (code, level, name_zh, name_en, parent, geom, geom_m, VALID_FROM))
+            parent = self.keep("admin", code, row.fetchone()[0])  # type: ignore[index]
         for code, west, east in (("370612001001001", -300, 0), ("370612001001002", 0, 300)):
             geom, geom_m = _polygon([(west, -300), (east, -300), (east, 300), (west, 300)])
             self.keep("grid", code, self.add(
