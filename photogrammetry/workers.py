@@ -90,8 +90,6 @@ def measured_task(function: Callable[[Any], Any], item: Any) -> Measured:
 
 
 def _start_worker() -> None:
-    for variable in THREAD_VARIABLES:
-        os.environ[variable] = "1"
     threading.Thread(target=_end_with_parent, daemon=True).start()
 
 
@@ -114,6 +112,8 @@ class LocalProcesses:
     def run(self, function: Callable[[Any], Any], items: Sequence[Any], at_once: int) -> Iterator[tuple[int, Measured]]:
         """Run function on each item; yield (index, result) as they end. Raises WorkerLost when a process dies."""
         if self._pool is None:
+            # Inherited by the workers: the libraries read these when they load, before any code of ours runs there.
+            os.environ.update(dict.fromkeys(THREAD_VARIABLES, "1"))
             context = multiprocessing.get_context("spawn")
             self._pool = ProcessPoolExecutor(self.workers, mp_context=context, initializer=_start_worker)
         waiting: dict[Future[Measured], int] = {}

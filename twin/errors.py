@@ -81,3 +81,7 @@ class UnknownMapping(BadInput):
 
 class DatumUnsure(BadInput):
     """It cannot be told for sure in which datum (CGCS2000, GCJ-02, BD-09) or zone coordinates are given."""
+
+
+class NoUsablePhotos(BadInput):
+    """There are no photos, or too few good ones, to make anything of."""
