@@ -15,9 +15,10 @@ from typing import Any
 
 import numpy as np
 import psycopg
+import shapely
 from pyproj import Transformer
 from shapely.geometry import MultiPolygon, Point, Polygon, mapping, shape
-from shapely.ops import transform, unary_union
+from shapely.ops import unary_union
 
 from photogrammetry.frame import LocalFrame
 from twin.actions.publish_survey import (
@@ -224,10 +225,10 @@ def _read_buildings(workspace: Path, working_srid: int) -> list[BuildingFacts]:
 
 
 def _moved(geometry: Any, move: Transformer) -> Any:
-    def plane(x: Any, y: Any, z: Any = None) -> Any:
-        return move.transform(x, y)
+    def plane(points: Any) -> Any:
+        return np.column_stack(move.transform(points[:, 0], points[:, 1]))
 
-    return transform(plane, geometry)
+    return shapely.transform(geometry, plane)
 
 
 def _many(geometry: Any) -> MultiPolygon:
@@ -241,9 +242,7 @@ def ewkt(geometry: Any, srid: int) -> str:
 
 def shape_of(text: str | None) -> Any:
     """Read EWKT back into a shapely geometry; None stays None."""
-    from shapely import from_wkt
-
-    return None if text is None else from_wkt(text.split(";", 1)[1])
+    return None if text is None else shapely.from_wkt(text.split(";", 1)[1])
 
 
 def solid_ewkt(building: dict[str, Any], to_working: Transformer, srid: int) -> str | None:

@@ -49,7 +49,7 @@ def worker() -> None:
 def ready_database(settings: Settings) -> bool:
     """Start the private cluster if it is ours, bring the schema up to date; say whether this call started it."""
     from twin.cluster.server import start
-    from twin.migrations.run import upgrade
+    from twin.migrations.upgrade import upgrade
 
     started = start(settings)
     upgrade(settings)
