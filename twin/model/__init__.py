@@ -1,1 +1,52 @@
-"""The tables of the twin as SQLAlchemy models."""
+"""The city's tables as SQLAlchemy models, one file per part of the city."""
+
+from twin.model.addresses import Address
+from twin.model.assets import Asset
+from twin.model.base import Base
+from twin.model.buildings import Building
+from twin.model.catalogue import AssetClass, ClassCode, EntityType, EventClass, HandlingLimit
+from twin.model.entities import Entity, PrivateEntity
+from twin.model.events import Event
+from twin.model.history import AuditEntry, PrivateVersion, Version
+from twin.model.links import Link
+from twin.model.places import AdminUnit, Grid
+from twin.model.records import Batch, PrivateRecord, QuarantinedRow, Record
+from twin.model.sensors import Observation, Sensor
+from twin.model.surveys import Photo, Product, Survey
+from twin.model.system import City, Department, Evidence, HanziInitial, Job, SearchEntry
+
+__all__ = [
+    "Address",
+    "AdminUnit",
+    "Asset",
+    "AssetClass",
+    "AuditEntry",
+    "Base",
+    "Batch",
+    "Building",
+    "City",
+    "ClassCode",
+    "Department",
+    "Entity",
+    "EntityType",
+    "Event",
+    "EventClass",
+    "Evidence",
+    "Grid",
+    "HandlingLimit",
+    "HanziInitial",
+    "Job",
+    "Link",
+    "Observation",
+    "Photo",
+    "PrivateEntity",
+    "PrivateRecord",
+    "PrivateVersion",
+    "Product",
+    "QuarantinedRow",
+    "Record",
+    "SearchEntry",
+    "Sensor",
+    "Survey",
+    "Version",
+]

@@ -1,0 +1,55 @@
+"""Social entities: a public row, and a private row under row policies."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import FetchedValue, ForeignKey, Identity
+from sqlalchemy.orm import Mapped, mapped_column
+
+from twin.model.base import Base, Big, Json, geographic, metric
+
+
+class Entity(Base):
+    """What everyone may know of an entity; names of institutions only."""
+
+    __tablename__ = "entity"
+    __table_args__ = {"schema": "twin"}  # noqa: RUF012
+
+    entity_id: Mapped[Big] = mapped_column(Identity(always=True), primary_key=True)
+    type_code: Mapped[str] = mapped_column(ForeignKey("twin.entity_type.type_code"))
+    code: Mapped[str]
+    public_name_zh: Mapped[str | None]
+    building_id: Mapped[Big | None] = mapped_column(ForeignKey("twin.building.building_id", ondelete="SET NULL"))
+    address_id: Mapped[Big | None] = mapped_column(ForeignKey("twin.address.address_id"))
+    admin_id: Mapped[int | None] = mapped_column(ForeignKey("twin.admin_unit.admin_id"))
+    grid_id: Mapped[int | None] = mapped_column(ForeignKey("twin.grid.grid_id"))
+    geom: Mapped[Any] = geographic("POINT", nullable=True)
+    geom_m: Mapped[Any] = metric("POINT", nullable=True)
+    department_id: Mapped[int | None] = mapped_column(ForeignKey("twin.department.department_id"))
+    batch_id: Mapped[Big | None] = mapped_column(ForeignKey("twin.batch.batch_id"))
+    source_key: Mapped[str | None]
+    row_hash: Mapped[bytes | None]
+    evidence_id: Mapped[Big | None] = mapped_column(ForeignKey("twin.evidence.evidence_id"))
+    valid_from: Mapped[datetime] = mapped_column(server_default=FetchedValue())
+    valid_to: Mapped[datetime | None]
+
+
+class PrivateEntity(Base):
+    """Names, numbers, phones; seen by whom they concern."""
+
+    __tablename__ = "entity"
+    __table_args__ = {"schema": "private"}  # noqa: RUF012
+
+    entity_id: Mapped[Big] = mapped_column(
+        ForeignKey("twin.entity.entity_id", ondelete="CASCADE"), primary_key=True, autoincrement=False
+    )
+    department_id: Mapped[int] = mapped_column(ForeignKey("twin.department.department_id"))
+    grid_id: Mapped[int | None] = mapped_column(ForeignKey("twin.grid.grid_id"))
+    name: Mapped[str | None]
+    credit_code: Mapped[str | None]
+    id_number: Mapped[str | None]
+    phone: Mapped[str | None]
+    room: Mapped[str | None]
+    attributes: Mapped[Json] = mapped_column(server_default=FetchedValue())

@@ -1,0 +1,35 @@
+"""Records and entities at places."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from sqlalchemy import FetchedValue, ForeignKey, Identity
+from sqlalchemy.orm import Mapped, mapped_column
+
+from twin.model.base import Base, Big, Real
+
+
+class Link(Base):
+    """A record or entity at a place; a person's decision is never overturned by a re-run."""
+
+    __tablename__ = "link"
+    __table_args__ = {"schema": "twin"}  # noqa: RUF012
+
+    link_id: Mapped[Big] = mapped_column(Identity(always=True), primary_key=True)
+    record_id: Mapped[Big | None] = mapped_column(ForeignKey("twin.record.record_id", ondelete="CASCADE"))
+    entity_id: Mapped[Big | None] = mapped_column(ForeignKey("twin.entity.entity_id", ondelete="CASCADE"))
+    building_id: Mapped[Big | None] = mapped_column(ForeignKey("twin.building.building_id", ondelete="CASCADE"))
+    asset_id: Mapped[Big | None] = mapped_column(ForeignKey("twin.asset.asset_id", ondelete="CASCADE"))
+    address_id: Mapped[Big | None] = mapped_column(ForeignKey("twin.address.address_id", ondelete="CASCADE"))
+    method: Mapped[str]
+    score: Mapped[Real]
+    margin: Mapped[Real | None]
+    distance_m: Mapped[Real | None]
+    state: Mapped[str]
+    reason_zh: Mapped[str]
+    reason_en: Mapped[str]
+    register_version: Mapped[int]
+    decided_by: Mapped[str | None]
+    decided_at: Mapped[datetime | None]
+    created_at: Mapped[datetime] = mapped_column(server_default=FetchedValue())
