@@ -91,4 +91,5 @@ CREATE INDEX private_version_row ON history.private_version (table_name, row_id,
 CREATE INDEX search_entry_tokens ON twin.search_entry USING gin (tokens);
 CREATE INDEX search_entry_code ON twin.search_entry (code text_pattern_ops);
 CREATE INDEX search_entry_initials ON twin.search_entry (pinyin_initials text_pattern_ops);
+CREATE INDEX search_entry_initials_trigram ON twin.search_entry USING gin (pinyin_initials gin_trgm_ops);
 CREATE INDEX search_entry_geom ON twin.search_entry USING gist (geom);

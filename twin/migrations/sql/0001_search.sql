@@ -84,7 +84,7 @@ SELECT twin.track_search('twin.address', 'address', 'address_id', 'r.text_zh', '
 SELECT twin.track_search('twin.building', 'building', 'building_id', 'coalesce(r.name_zh, r.code)',
                          'public.ST_PointOnSurface(r.geom)', '{name_zh,code,geom,valid_to}', '', 0.9);
 SELECT twin.track_search('twin.asset', 'asset', 'asset_id', 'coalesce(r.name_zh, c.name_zh)',
-                         'CASE WHEN public.ST_Dimension(r.geom) = 0 THEN public.ST_PointN(public.ST_Points(r.geom), 1)
+                         'CASE WHEN public.ST_Dimension(r.geom) = 0 THEN public.ST_GeometryN(public.ST_Points(r.geom), 1)
                                ELSE public.ST_PointOnSurface(r.geom) END',
                          '{name_zh,class_id,code,geom,valid_to}', 'JOIN twin.class c USING (class_id)', 0.5);
 SELECT twin.track_search('twin.entity', 'entity', 'entity_id', 'r.public_name_zh', 'r.geom',
