@@ -19,7 +19,10 @@ VARIANTS = str.maketrans(
 # Radicals that PDF exports write in place of the letters themselves and NFKC leaves alone.
 RADICALS = str.maketrans("⻔⻋⻓⻢⻩⻘⻄⻮⻅⻉⻜⻝⻰", "门车长马黄青西齿见贝飞食龙")
 DASHES = re.compile(r"[‐‑‒–—―−－_~∼～至]+(?=\d)|(?<=\d)[‐‑‒–—―−－_~～]+")
-NOISE = re.compile(r"[\s,，.。;；:：、'\"“”‘’·•*/\\|!！?？<>《》【】\[\]{}]+")
+MARKS = r"[\s,，.。;；:：、'\"“”‘’·•*/\\|!！?？<>《》【】\[\]{}]+"
+NOISE = re.compile(MARKS)
+# Between two numbers a blank or a mark keeps them apart: 正阳路12 301室.
+BETWEEN_NUMBERS = re.compile(rf"(?<=[\d〇零一二三四五六七八九十百])(?:{MARKS})(?=[\d〇零一二三四五六七八九十百])")
 BRACKETS = re.compile(r"\(([^()]*)\)")
 CARRIES_NUMBER = re.compile(rf"(?:\d|{NUMERAL})+(?:号|#|栋|幢|座|单元|室|层|楼)")
 
@@ -56,8 +59,10 @@ STEPS: tuple[Callable[[str], str], ...] = (
     _sub(r"NO\.?(?=\d)", "#"),
     _sub(rf"第(?=(?:\d|{NUMERAL})+(?:号|栋|幢|座|单元|室|层|楼|#))", ""),
     _sub(rf"{NUMERAL}+(?=号|栋|幢|座|单元|室|层|楼|户|#|弄|排)", _number),
+    _sub(rf"(?<=[路街]){NUMERAL}+(?=$| )", _number),
+    _sub(r"(?<=[号栋元层室]) ", ""),
     _sub(rf"(?<=[号栋元层])(?!{NUMERAL}*[百十])[〇零一二三四五六七八九]{{3,4}}$", _number),
-    _sub(r"#(\d+)(?!\d*#)", r"\1#"),
+    _sub(r"(?<!\d)#(\d+)(?!\d*#)", r"\1#"),
     _sub(r"(?<![\d])0+(?=\d+(?:-\d+)?(?:号|#|栋|幢|座|单元|层|楼))", ""),
     _sub(r"(\d+|[A-Z]|[甲乙丙丁])(?:号楼座?|#楼|号栋|号幢|号座|栋楼|幢楼?|座(?!落))", r"\1栋"),
     _sub(r"(\d+)楼(?=\d+单元)", r"\1栋"),
@@ -103,7 +108,8 @@ def plain_letters(text: str) -> str:
     """Write a text in half-width capitals, common letters, without blanks and punctuation."""
     text = unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", text).translate(RADICALS).upper())
     text = text.translate(VARIANTS)
-    return NOISE.sub("", DASHES.sub("-", _unbracket(text)))
+    kept = BETWEEN_NUMBERS.sub("\ue000", _unbracket(text))
+    return DASHES.sub("-", NOISE.sub("", kept)).replace("\ue000", " ")
 
 
 class Normaliser:

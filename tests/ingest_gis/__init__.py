@@ -1,0 +1,1 @@
+"""Deliveries and linking, tested through files, the database and the command."""
