@@ -116,7 +116,9 @@ def upgrade(settings: Settings, target: str = "head") -> DatabaseVersion:
     except psycopg.errors.DiskFull as error:
         raise NoSpace("the database's disk is full; nothing was changed", do="Free some space and try again") from error
     except psycopg.OperationalError as error:
-        raise unavailable(settings, error) from error
+        if error.sqlstate is None or error.sqlstate.startswith(("08", "57P")):  # connection lost, server going down
+            raise unavailable(settings, error) from error
+        raise
     return before
 
 
