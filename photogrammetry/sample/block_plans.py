@@ -158,7 +158,7 @@ def commerce_block(random: Random, width: float, depth: float) -> BlockPlan:
     market = pitched(rectangle(3, 24, 25, 38), 5.6, "hip", random, slope=0.45, material="tile_grey")
     plan.buildings.append(Building("hip", "市场", "通海农贸市场", 1, [market]))
     hall = pitched(rectangle(34, 24, 52, 35), 4.8, "gable", random, slope=0.3, material="metal_blue")
-    plan.buildings.append(Building("gable", "仓储", "物流仓库", 1, [hall]))
+    plan.buildings.append(Building("gable", "仓储", "䶮鑫物流仓库", 1, [hall]))
     west, shop = 1.0, 0
     while west + 7 < width:
         span = min(float(random.uniform(7.4, 9.6)), width - 1.0 - west)

@@ -15,6 +15,8 @@ from typing import Any
 
 from photogrammetry.sample import making
 from photogrammetry.sample.control_points import COORDINATE_SIGMA_M, MARK_SIGMA_PX, write_gcp
+from photogrammetry.sample.deliveries import write_deliveries, write_link_truth
+from photogrammetry.sample.delivery_files import fixed_dates
 from photogrammetry.sample.flight import GPS_CORRELATION, GPS_SIGMA_M, SPOILED
 from photogrammetry.sample.footprint_files import write_footprints
 from photogrammetry.sample.making import Maker
@@ -26,7 +28,13 @@ from twin.errors import BadInput
 
 Progress = Callable[[float, float, str], None]  # done, total, what is being done
 UNFINISHED, PAGES = ".unfinished", ".texture-pages"
-COST = {"faces": 4.0, "tile": 0.5, "photo": 2.5, "truth": 10.0}  # rough CPU seconds of `small`, for the time left
+COST = {
+    "faces": 4.0,
+    "tile": 0.5,
+    "photo": 2.5,
+    "deliveries": 1.0,
+    "truth": 10.0,
+}  # rough CPU seconds of `small`, for the time left
 
 
 @dataclass
@@ -61,12 +69,18 @@ def make_sample(
     steps = _Steps(_total_cost(maker), progress or (lambda done, total, text: None))
     with _pool(workers, seed, scale_name, pages) as pool:
         _bake(pool, maker, steps)
+        rasters = pool.submit(making.write_rasters_of_truth, str(folder / "truth"))
         marks = _photograph(pool, maker, folder / "photos", steps)
+        rasters.result()
+        steps.add(COST["truth"], "truth")
     maker.copy_duplicate(folder / "photos")
     write_gcp(folder / "gcp.csv", maker.scene, marks)
-    write_footprints(folder / "footprints.gpkg", maker.quarter)
+    with fixed_dates():
+        write_footprints(folder / "footprints.gpkg", maker.quarter)
+    links, faults = write_deliveries(folder / "deliveries", maker.quarter)
+    write_link_truth(folder / "truth", links, faults)
+    steps.add(COST["deliveries"], "deliveries")
     write_truth(folder / "truth", maker)
-    steps.add(COST["truth"], "truth")
     shutil.rmtree(pages)
     return _finish(folder, maker)
 
@@ -99,7 +113,7 @@ def _pool(workers: int, seed: int, scale_name: str, pages: Path) -> Iterator[Pro
 def _total_cost(maker: Maker) -> float:
     photos = len(maker.shots) + len(SPOILED)
     baking = COST["faces"] * maker.scene.patches.pages + COST["tile"] * maker.tiles
-    return baking + COST["photo"] * photos + COST["truth"]
+    return baking + COST["photo"] * photos + COST["deliveries"] + COST["truth"]
 
 
 def _bake(pool: ProcessPoolExecutor, maker: Maker, steps: _Steps) -> None:

@@ -117,3 +117,9 @@ def spoil(kind: str, photos: str) -> None:
     """Take one bad photo in this process."""
     _maker().take_spoiled(kind, Path(photos))
 
+
+def write_rasters_of_truth(folder: str) -> None:
+    """Write the true rasters in this process."""
+    from photogrammetry.sample.truth_rasters import write_rasters
+
+    write_rasters(Path(folder), _maker())

@@ -74,7 +74,11 @@ def _gps(shot: Shot, frame: LocalFrame) -> dict[int, object]:
         piexif.GPSIFD.GPSLongitude: _degrees(lon),
         piexif.GPSIFD.GPSAltitudeRef: 0 if height >= 0 else 1,
         piexif.GPSIFD.GPSAltitude: _rational(abs(height), 1000),
-        piexif.GPSIFD.GPSTimeStamp: ((utc.hour, 1), (utc.minute, 1), (utc.second * 1000 + utc.microsecond // 1000, 1000)),
+        piexif.GPSIFD.GPSTimeStamp: (
+            (utc.hour, 1),
+            (utc.minute, 1),
+            (utc.second * 1000 + utc.microsecond // 1000, 1000),
+        ),
         piexif.GPSIFD.GPSDateStamp: utc.strftime("%Y:%m:%d"),
         piexif.GPSIFD.GPSMapDatum: "WGS-84",
     }

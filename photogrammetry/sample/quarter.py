@@ -18,9 +18,31 @@ from photogrammetry.sample.terrain import Terrain, make_terrain
 CRS, VERTICAL_DATUM = "EPSG:4550", "EPSG:5737"
 ORIGIN = (121.6, 37.387, 24.0)
 DIVISION, STREET_CODE = "370612", "370612001"
+FIRST_WORDS = (
+    "金桂",
+    "福安",
+    "东泰",
+    "仁和",
+    "永安",
+    "顺兴",
+    "和平",
+    "祥和",
+    "德润",
+    "广济",
+    "长宁",
+    "文昌",
+    "锦绣",
+    "安居",
+)
 STREETS_EW = ("北关大街", "宁海大街", "政府大街", "新城大街", "工商大街", "滨河大街", "东关大街", "文化大街")
 STREETS_NS = ("通海路", "牟山路", "正阳路", "师范路", "沁水路", "金埠路", "昆嵛路", "西关路")
-BLOCKS_A_COMMUNITY = 3  # a community is one column of blocks wide and up to three deep
+COMMUNITIES = (  # names and codes of the register of 2023; the sample's places are not those of the real ones
+    ("031", "通海路社区居民委员会"), ("037", "政府街社区居民委员会"), ("032", "新城街社区居民委员会"),
+    ("036", "师范路社区居民委员会"), ("033", "政府北社区居民委员会"), ("030", "政府西社区居民委员会"),
+    ("034", "金埠街社区居民委员会"), ("035", "金埠东社区居民委员会"), ("038", "新城东社区居民委员会"),
+    ("039", "新城西社区居民委员会"), ("009", "芷坊居委会"), ("010", "曲家埠居委会"), ("011", "金岭居委会"),
+    ("014", "姜家庄居委会"), ("016", "马家泊居委会"), ("018", "苏家疃居委会"),
+)  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -86,8 +108,8 @@ class Quarter:
 
 
 def community_code(community: int) -> str:
-    """Give the 12-digit code of a community."""
-    return f"{STREET_CODE}{community:03d}"
+    """Give the 12-digit code of a community (counted from 0)."""
+    return STREET_CODE + COMMUNITIES[community][0]
 
 
 def lay_out_quarter(seed: int, scale: Scale) -> Quarter:
@@ -128,15 +150,12 @@ def _lay_blocks(quarter: Quarter) -> None:
     draw = stream(quarter.seed, "block kinds")
     kinds: list[BlockKind] = ["village", "compound", "commerce", "civic"]
     serials: dict[int, int] = {}
-    communities: dict[tuple[int, int], int] = {}
-    for column in range(scale.columns):  # communities are numbered from the west
-        for row in range(scale.rows):
-            communities.setdefault((column, row // BLOCKS_A_COMMUNITY), len(communities) + 1)
-    for row in range(scale.rows):  # north to south inside west to east: a community is one column wide
+    across = -(-scale.columns // scale.community_columns)
+    for row in range(scale.rows):  # unit grids count west to east, then north to south
         for column in range(scale.columns):
             index = row * scale.columns + column
             kind = scale.block_kinds[index] if scale.block_kinds else kinds[draw.choice(4, p=[0.45, 0.25, 0.13, 0.17])]
-            community = communities[(column, row // BLOCKS_A_COMMUNITY)]
+            community = row // scale.community_rows * across + column // scale.community_columns
             serials[community] = serials.get(community, 0) + 1
             _lay_block(quarter, index, kind, column, row, community, serials[community])
 
@@ -151,7 +170,8 @@ def _lay_block(
     plan = PLANS[kind](stream(quarter.seed, "block", index), width, depth)
     plan = moved(plan, west + scale.street_m / 2, south + scale.street_m / 2, quarter.turn)
     outline = quarter.place(rectangle(west, south, west + scale.pitch_e_m, south + scale.pitch_n_m))
-    quarter.blocks.append(Block(index, kind, column, row, outline, community, serial, plan.name))
+    name = _own_name(plan.name, sum(block.kind == kind for block in quarter.blocks))
+    quarter.blocks.append(Block(index, kind, column, row, outline, community, serial, name))
     for building in plan.buildings:
         building.block = index
         building.code = f"{community_code(community)}{_count_in(quarter, community) + 1:04d}"
@@ -162,6 +182,14 @@ def _lay_block(
     quarter.things += [Thing(code, east, north) for code, east, north in plan.furniture]
     if plan.pond and quarter.terrain.pond is None:
         quarter.terrain = quarter.terrain.with_pond(*plan.pond)
+
+
+def _own_name(name: str, earlier: int) -> str:
+    """Give every village and compound a name of its own: first words in turn, then with a side before them."""
+    if not earlier or not name.endswith(("里", "小区")):
+        return name
+    round_, word = divmod(earlier, len(FIRST_WORDS))
+    return ("", "东", "西", "南", "北", "新", "上", "下", "大", "小")[round_ % 10] + FIRST_WORDS[word] + name[2:]
 
 
 def _count_in(quarter: Quarter, community: int) -> int:
@@ -250,6 +278,4 @@ def _settle(quarter: Quarter) -> None:
         heights = quarter.terrain.height(np.array([p.x for p in steps]), np.array([p.y for p in steps]))
         building.floor_h = float(heights.max()) + 0.15
         drop = float(heights.max() - heights.min())
-        building.parts = [
-            part if part.from_h > 0 else replace(part, from_h=-0.75 - drop) for part in building.parts
-        ]
+        building.parts = [part if part.from_h > 0 else replace(part, from_h=-0.75 - drop) for part in building.parts]

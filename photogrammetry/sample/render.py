@@ -18,6 +18,7 @@ F32 = NDArray[np.float32]
 CHUNK_ROWS = 150
 SUBSAMPLES = ((-0.25, -0.25), (0.25, -0.25), (-0.25, 0.25), (0.25, 0.25))
 GRAIN = 1024
+BRIGHTNESS = 1.15
 
 
 class Renderer:
@@ -28,6 +29,7 @@ class Renderer:
         self.scene, self.camera, self.pages = scene, camera, Pages(pages_folder)
         self.fine, self.far = ground_grids(scene.quarter)
         self.own_light = light_on_objects(scene)
+        self._pixel = 1.0 / camera.params[0]
         directions = camera.directions()
         self._rays = directions.astype(np.float32)
         self._step_row, self._step_col = (
@@ -47,7 +49,7 @@ class Renderer:
         for top in range(0, self.camera.height, CHUNK_ROWS):
             view = np.s_[top : top + CHUNK_ROWS]
             rays = self._rays[view].reshape(-1, 2)
-            colour, key = self._shade(rays, pose, photo_seed)
+            colour, key, _ = self.shade(*_into_scene(rays, pose), self._pixel, photo_seed)
             image[view] = colour.reshape(image[view].shape)
             surface[view] = key.reshape(surface[view].shape)
         rows, cols = np.nonzero(_edges(surface))
@@ -57,32 +59,37 @@ class Renderer:
             for across, down in SUBSAMPLES:
                 rays = self._rays[row, col] + self._step_col[row, col] * np.float32(across)
                 rays += self._step_row[row, col] * np.float32(down)
-                total += self._shade(rays, pose, photo_seed)[0]
+                total += self.shade(*_into_scene(rays, pose), self._pixel, photo_seed)[0]
             image[row, col] = total / np.float32(1 + len(SUBSAMPLES))
         return image
 
-    def _shade(self, rays: F32, pose: Pose, photo_seed: int) -> tuple[F32, NDArray[np.int32]]:
-        """Give radiance (N, 3) and a surface number (N,) for rays (N, 2) in camera coordinates."""
+    def shade(
+        self, origins: F32, directions: F32, spread: float, photo_seed: int
+    ) -> tuple[F32, NDArray[np.int32], tuple[F32, NDArray[np.int64]]]:
+        """Look along rays: radiance (N, 3), a number for the surface (N,; -1 nothing) and where they end.
+
+        origins: (3,) or (N, 3), directions: (N, 3), local metres. spread: width of a pixel for each length of the
+        direction; negative: width in metres, the same at any distance. Returns also distances (inf: nothing) and
+        triangles.
+        """
         scene = self.scene
-        rotation = pose.rotation.astype(np.float32)
-        directions = rays @ rotation[:2] + rotation[2]
-        distance, triangle = scene.hits(pose.centre.astype(np.float32), directions)
+        distance, triangle = scene.hits(origins, directions)
         missed = ~np.isfinite(distance)
-        triangle = np.where(missed, 0, triangle).astype(np.int64)
-        distance = np.where(missed, 1.0, distance)
-        at = pose.centre.astype(np.float32) + directions * distance[:, None]
-        kind = scene.kind[triangle]
-        colour = np.full((len(rays), 3), 0.75, np.float32)
-        spread = distance / np.float32(self.camera.params[0])  # metres on a surface that faces the camera
-        for which, shade in ((Kind.GROUND, self._ground), (Kind.PATCH, self._patch), (Kind.OBJECT, self._object)):
+        hit = np.where(missed, 0, triangle).astype(np.int64)
+        length = np.where(missed, np.float32(1.0), distance)
+        at = origins + directions * length[:, None]
+        width = length * np.float32(spread) if spread > 0 else np.full(len(at), -spread, np.float32)
+        kind = scene.kind[hit]
+        colour = np.full((len(directions), 3), 0.75, np.float32)
+        for which, surface in ((Kind.GROUND, self._ground), (Kind.PATCH, self._patch), (Kind.OBJECT, self._object)):
             some = np.flatnonzero((kind == which) & ~missed)
             if len(some):
-                colour[some] = shade(at[some], triangle[some], directions[some], spread[some])
+                colour[some] = surface(at[some], hit[some], directions[some], width[some])
         some = np.flatnonzero(kind == Kind.WATER)
         if len(some):
             colour[some] = self._water(at[some], photo_seed)
-        key = scene.surface[triangle] + kind.astype(np.int32) * np.int32(1 << 24)
-        return colour, np.where(missed, -1, key).astype(np.int32)
+        key = np.where(missed, -1, scene.surface[hit] + kind.astype(np.int32) * np.int32(1 << 24))
+        return colour, key.astype(np.int32), (distance, hit)
 
     def _ground(self, at: F32, triangle: NDArray[np.int64], directions: F32, spread: F32) -> F32:
         slant = np.linalg.norm(directions, axis=1) / np.maximum(-directions[:, 2], 0.05)
@@ -119,6 +126,12 @@ class Renderer:
         row = (at[:, 1] * 12).astype(np.int64) + 3 * shift
         ripple = self._grain[row % GRAIN, col % GRAIN]
         return np.array([0.06, 0.09, 0.09], np.float32) * (1 + 0.35 * ripple)[:, None]
+
+
+def _into_scene(rays: F32, pose: Pose) -> tuple[F32, F32]:
+    """Turn rays in camera coordinates (N, 2; z = 1) into origins and directions in the scene."""
+    rotation = pose.rotation.astype(np.float32)
+    return pose.centre.astype(np.float32), rays @ rotation[:2] + rotation[2]
 
 
 def _tile(at: F32, grid: object) -> tuple[F32, F32, NDArray[np.int64], NDArray[np.bool_]]:
@@ -161,13 +174,17 @@ def expose(radiance: F32, exposure: NDArray[np.float64], seed: int, name: str) -
     row = (np.arange(height, dtype=np.float32)[:, None] - height / 2) / (width / 2)
     col = (np.arange(width, dtype=np.float32)[None, :] - width / 2) / (width / 2)
     vignette = 1 - 0.16 * (row**2 + col**2)
-    light = cv2.GaussianBlur(radiance, (0, 0), 0.5) * vignette[..., None] * (1.15 * exposure).astype(np.float32)
+    light = cv2.GaussianBlur(radiance, (0, 0), 0.5) * vignette[..., None] * (BRIGHTNESS * exposure).astype(np.float32)
     random = stream(seed, "noise", name)
     noise = random.standard_normal(light.shape, dtype=np.float32)
     light += noise * np.sqrt(light * np.float32(2.2e-4) + np.float32(4e-6))
-    light = np.clip(light, 0, 1)
+    return tone_curve(light)
+
+
+def tone_curve(light: F32) -> NDArray[np.uint8]:
+    """Turn linear light (0..1, any shape) into 8-bit sRGB values."""
     table = np.round(255 * _srgb(np.linspace(0, 1, 4096, dtype=np.float32))).astype(np.uint8)
-    return table[(light * 4095).astype(np.int32)]
+    return table[(np.clip(light, 0, 1) * 4095).astype(np.int32)]
 
 
 def _srgb(light: F32) -> F32:

@@ -21,6 +21,8 @@ class Scale:
     name: str
     columns: int
     rows: int
+    community_columns: int
+    community_rows: int
     pitch_e_m: float
     pitch_n_m: float
     street_m: float
@@ -65,14 +67,14 @@ class Scale:
 
 
 SCALES = {
-    "tiny": Scale("tiny", 1, 1, 72, 50, 10, ("corner",), 800, 600, 0.10, 3, 3, 2, 4, 3, 12, 24, 12, 24),
+    "tiny": Scale("tiny", 1, 1, 1, 1, 72, 50, 10, ("corner",), 800, 600, 0.10, 3, 3, 2, 4, 3, 12, 24, 12, 24),
     "small": Scale(
-        "small", 2, 2, 100, 96, 14, ("village", "commerce", "compound", "civic"),
+        "small", 2, 2, 2, 1, 100, 96, 14, ("village", "commerce", "compound", "civic"),
         2000, 1500, 0.075, 4, 6, 11, 6, 6, 110, 150, 80, 300,
     ),
-    "town": Scale("town", 9, 9, 100, 96, 14, (), 2000, 1500, 0.075, 15, 26, 40, 16, 12, 1800, 3000, 1500, 6000),
+    "town": Scale("town", 9, 9, 3, 3, 100, 96, 14, (), 2000, 1500, 0.075, 15, 26, 40, 16, 12, 1800, 3000, 1500, 6000),
     "district": Scale(
-        "district", 16, 16, 100, 96, 14, (), 2000, 1500, 0.075, 27, 46, 120, 30, 24, 6000, 12000, 5000, 24000
+        "district", 16, 16, 4, 4, 100, 96, 14, (), 2000, 1500, 0.075, 27, 46, 120, 30, 24, 6000, 12000, 5000, 24000
     ),
 }  # fmt: skip
 

@@ -66,7 +66,7 @@ def _ground_places(quarter: Quarter, random: np.random.Generator) -> NDArray[np.
     """Find open ground: clear of buildings by 45 percent of their height, of trees, cars, furniture and the pond."""
     scale = quarter.scale
     count = 500 * max(1, scale.columns * scale.rows // 4)
-    half = np.array([scale.half_e_m - 3, scale.half_n_m - 3])
+    half = np.array([scale.half_e_m, scale.half_n_m]) * 0.9  # well inside, so that several photos see each
     places = quarter.place(random.uniform(-half, half, (count, 2)))
     points = shapely.points(places)
     free = np.ones(count, bool)
