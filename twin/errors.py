@@ -85,3 +85,19 @@ class DatumUnsure(BadInput):
 
 class NoUsablePhotos(BadInput):
     """There are no photos, or too few good ones, to make anything of."""
+
+
+class BadControlPoints(BadInput):
+    """The file of ground control points cannot be used with these photos."""
+
+
+class OutsideCity(BadInput):
+    """A place outside the city, or one with longitude and latitude swapped."""
+
+
+class TooSlow(TwinError):
+    """The answer would take longer than the service allows."""
+
+
+class TooBusy(TwinError):
+    """More is being asked at once than the service can answer."""
