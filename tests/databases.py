@@ -16,7 +16,6 @@ from typing import Any
 import psutil
 import psycopg
 from psycopg import sql
-from psycopg.conninfo import make_conninfo
 
 from twin.cluster import server
 from twin.migrations.upgrade import upgrade
@@ -93,8 +92,7 @@ def fresh_database(cluster: Settings, data_dir: Path) -> Iterator[Database]:
         )
         for grant in ("CONNECT ON DATABASE {} TO twin_app", "CONNECT, TEMPORARY ON DATABASE {} TO twin_ingest"):
             connection.execute(sql.SQL("GRANT " + grant).format(sql.Identifier(name)))
-    url = make_conninfo(server.dsn(cluster, "admin", name), options="")
-    yield Database(name, replace(cluster, data_dir=data_dir, database_url=url))
+    yield Database(name, replace(server.for_database(cluster, name), data_dir=data_dir))
     with server.connect(cluster, "admin", database="postgres", autocommit=True) as connection:
         connection.execute(sql.SQL("DROP DATABASE {} WITH (FORCE)").format(sql.Identifier(name)))
 

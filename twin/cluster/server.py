@@ -6,6 +6,7 @@ import fcntl
 import shutil
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Literal
 
@@ -72,6 +73,16 @@ def dsn(settings: Settings, role: Role, database: str | None = None) -> str:
     if database is not None:
         changed["dbname"] = database
     return make_conninfo(settings.database_url, **changed)
+
+
+def for_database(settings: Settings, database: str) -> Settings:
+    """Give settings that mean another database of the same server, e.g. one being restored."""
+    return replace(settings, database_url=make_conninfo(dsn(settings, "admin", database), options=""))
+
+
+def database_name(settings: Settings) -> str:
+    """Name the database the settings mean."""
+    return str(conninfo_to_dict(dsn(settings, "admin")).get("dbname") or DATABASE)
 
 
 def connect(settings: Settings, role: Role, *, database: str | None = None, **options: Any) -> psycopg.Connection[Any]:
