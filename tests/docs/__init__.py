@@ -1,1 +1,0 @@
-"""The documents keep their promises."""
