@@ -1,0 +1,67 @@
+"""The application: routes, limits, errors; pages are mounted by whoever runs it."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from importlib.metadata import version
+
+from fastapi import FastAPI
+from starlette.middleware.gzip import GZipMiddleware
+from starlette.types import ASGIApp
+
+from api.dependencies import Services
+from api.disconnects import CancelWhenGone
+from api.errors import install_error_handlers
+from api.limits import ApiLimits, LimitRequests
+from api.request_log import RequestLog
+from api.routers import classes, docs, health, jobs, lookup, nearby, rasters, records, search, surveys, tiles, tiles3d
+from twin.settings import Settings
+
+ROUTERS = (lookup, nearby, search, classes, surveys, records, jobs, rasters, tiles, tiles3d, health, docs)
+
+
+def create_app(
+    settings: Settings, *, mounts: Mapping[str, ASGIApp] | None = None, limits: ApiLimits | None = None
+) -> FastAPI:
+    """Make the application.
+
+    settings: database, data directory and city. mounts: other ASGI applications by path, such as the map's pages at
+    "/"; the API's own addresses come first. limits: of the service. The database need not be there yet.
+    """
+    chosen = limits or ApiLimits()
+    services = Services(settings, chosen)
+
+    @asynccontextmanager
+    async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+        async with services.running():
+            yield
+
+    app = FastAPI(
+        title=f"{settings.city.name_zh} 城市数字孪生 City digital twin",
+        summary="One click: everything known at a place, with evidence.",
+        version=version("city-digital-twin"),
+        lifespan=lifespan,
+        docs_url=None,
+        redoc_url=None,
+        separate_input_output_schemas=False,
+    )
+    app.state.services = services
+    install_error_handlers(app)
+    for module in ROUTERS:
+        app.include_router(module.router)
+    for path, mounted in (mounts or {}).items():
+        app.mount(path.rstrip("/"), mounted)
+    # Added last runs first: the log sees everything, compression is next to the routes.
+    app.add_middleware(GZipMiddleware, minimum_size=1000, compresslevel=5)
+    app.add_middleware(CancelWhenGone)
+    app.add_middleware(LimitRequests, limits=chosen)
+    app.add_middleware(RequestLog)
+    return app
+
+
+def run(settings: Settings, *, host: str = "127.0.0.1", port: int = 8000) -> None:
+    """Serve the API alone until stopped (`twin up` serves it with the pages)."""
+    import uvicorn
+
+    uvicorn.run(create_app(settings), host=host, port=port, log_level="warning", access_log=False, server_header=False)

@@ -1,0 +1,109 @@
+"""What every route needs: the pool of database connections, who asks, where the city lies."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from functools import cached_property
+from typing import Annotated, Any
+
+import anyio
+import psycopg
+from fastapi import Depends, Request
+from psycopg_pool import AsyncConnectionPool
+
+from api.errors import request_id_of
+from api.limits import ApiLimits
+from twin.actions.access import Reading, reading
+from twin.cluster.server import dsn
+from twin.crs import LonLat
+from twin.queries.city_bounds import CityBounds, city_bounds
+from twin.queries.imagery import OpenSurveys
+from twin.session import Actor
+from twin.settings import Settings
+
+BOUNDS_KEPT_S = 30.0
+
+
+class Services:
+    """What the application holds while it runs."""
+
+    def __init__(self, settings: Settings, limits: ApiLimits) -> None:
+        """Prepare; nothing is opened before `running`."""
+        self.settings = settings
+        self.limits = limits
+        self.surveys = OpenSurveys(settings.data_dir)
+        self._bounds: tuple[float, CityBounds] | None = None
+        self._pool: AsyncConnectionPool[psycopg.AsyncConnection[Any]] | None = None
+
+    @cached_property
+    def drawing(self) -> anyio.CapacityLimiter:
+        """Limits how many tiles and crops are drawn at once."""
+        return anyio.CapacityLimiter(self.limits.drawing_at_once)
+
+    @asynccontextmanager
+    async def running(self) -> AsyncIterator[None]:
+        """Keep a pool of connections; the database may be away now and come back later."""
+        limits = self.limits
+        pool: AsyncConnectionPool[psycopg.AsyncConnection[Any]] = AsyncConnectionPool(
+            dsn(self.settings, "app"),
+            min_size=limits.pool_min,
+            max_size=limits.pool_max,
+            timeout=limits.pool_wait_s,
+            max_waiting=limits.pool_waiting,
+            # Give up an attempt soon: the next question starts a new one, so a database that is back is found at once.
+            reconnect_timeout=limits.pool_wait_s,
+            check=AsyncConnectionPool.check_connection,
+            configure=self._configure,
+            kwargs={"prepare_threshold": 1},
+            open=False,
+            name="twin-api",
+        )
+        await pool.open(wait=False)
+        self._pool = pool
+        try:
+            yield
+        finally:
+            self._pool = None
+            await pool.close(timeout=limits.pool_wait_s)
+
+    async def _configure(self, connection: psycopg.AsyncConnection[Any]) -> None:
+        limit_ms = str(int(self.limits.statement_s * 1000))
+        await connection.execute("SELECT set_config('statement_timeout', %s, false)", (limit_ms,))
+        await connection.commit()
+
+    @asynccontextmanager
+    async def reading(self, actor: Actor) -> AsyncIterator[Reading]:
+        """Open a reading transaction on someone's behalf.
+
+        Raises psycopg's OperationalError (PoolTimeout, TooManyRequests) when there is no connection to be had.
+        """
+        if self._pool is None:
+            raise psycopg.OperationalError("the service is not running")
+        async with self._pool.connection() as connection, reading(connection, actor) as asking:
+            yield asking
+
+    async def bounds(self, asking: Reading) -> CityBounds:
+        """Say where the city lies; looked up again every half minute."""
+        now = time.monotonic()
+        if self._bounds is None or now - self._bounds[0] > BOUNDS_KEPT_S:
+            city = self.settings.city
+            centre = LonLat(city.centre_lon, city.centre_lat)
+            self._bounds = (now, await city_bounds(asking.cursor, centre))
+        return self._bounds[1]
+
+
+def services_of(request: Request) -> Services:
+    """Give the running application's services."""
+    services: Services = request.app.state.services
+    return services
+
+
+def who_asks(request: Request) -> Actor:
+    """Say on whose behalf a request is answered: the public, until there are accounts."""
+    return Actor(name="anonymous", role="public", request_id=request_id_of(request))
+
+
+ServicesOf = Annotated[Services, Depends(services_of)]
+Asker = Annotated[Actor, Depends(who_asks)]

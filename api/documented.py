@@ -1,0 +1,50 @@
+"""How routes describe their answers in the OpenAPI document: an example for each, problems for the rest."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from api.errors import PROBLEM
+from api.examples import PROBLEM as PROBLEM_EXAMPLE
+
+PROBLEM_SCHEMA = {
+    "type": "object",
+    "required": ["type", "title", "status", "instance"],
+    "properties": {
+        "type": {"type": "string"},
+        "title": {"type": "string"},
+        "title_zh": {"type": "string"},
+        "status": {"type": "integer"},
+        "detail": {"type": "string"},
+        "instance": {"type": "string"},
+        "request_id": {"type": "string"},
+        "errors": {"type": "array", "items": {"type": "object"}},
+    },
+}
+
+
+def _problem(description: str) -> dict[str, Any]:
+    return {
+        "description": description,
+        "content": {PROBLEM: {"schema": PROBLEM_SCHEMA, "example": PROBLEM_EXAMPLE}},
+    }
+
+
+def answers(
+    example: dict[str, Any] | None = None, *, media: str = "application/json", description: str = "The answer"
+) -> Any:
+    """Describe a route's answers for FastAPI's `responses`.
+
+    example: what the answer looks like, for JSON. media: its media type. Problems are added to every route.
+    """
+    if example is None:
+        schema = {"type": "string"} if media.startswith("text/") else {"type": "string", "format": "binary"}
+        content: dict[str, Any] = {media: {"schema": schema}}
+    else:
+        content = {media: {"schema": {"type": "object"}, "example": example}}
+    return {
+        200: {"description": description, "content": content},
+        404: _problem("Not there, or not yours to see"),
+        422: _problem("The question cannot be answered as it is put"),
+        503: _problem("The database is away or the service is busy; Retry-After says when to ask again"),
+    }

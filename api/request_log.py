@@ -1,0 +1,67 @@
+"""One id and one line per request: route, status, time. Never the query, which may hold a name or an address."""
+
+from __future__ import annotations
+
+import logging
+import time
+from uuid import uuid4
+
+import structlog
+from starlette.datastructures import MutableHeaders
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+log = structlog.wrap_logger(
+    logging.getLogger("twin.requests"),
+    processors=[structlog.stdlib.filter_by_level, structlog.processors.JSONRenderer(ensure_ascii=False)],
+    wrapper_class=structlog.stdlib.BoundLogger,
+)
+
+# What every answer carries unless its route says otherwise. Pages bring their own policy.
+SECURITY_HEADERS = {
+    "X-Content-Type-Options": "nosniff",
+    "X-Frame-Options": "SAMEORIGIN",
+    "Referrer-Policy": "same-origin",
+    "Cross-Origin-Resource-Policy": "same-origin",
+    "Cross-Origin-Opener-Policy": "same-origin",
+    "Permissions-Policy": "camera=(), microphone=(), payment=(), usb=()",
+    "Content-Security-Policy": "default-src 'none'; frame-ancestors 'self'",
+}
+
+
+class RequestLog:
+    """Give each request an id, add the security headers, write one line when it is done."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        """app: what answers the requests."""
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer one request."""
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        request_id = uuid4().hex
+        scope.setdefault("state", {})["request_id"] = request_id
+        started, status = time.perf_counter(), 0
+
+        async def with_headers(message: Message) -> None:
+            nonlocal status
+            if message["type"] == "http.response.start":
+                status = message["status"]
+                headers = MutableHeaders(scope=message)
+                for name, value in SECURITY_HEADERS.items():
+                    headers.setdefault(name, value)
+                headers["X-Request-Id"] = request_id
+            await send(message)
+
+        try:
+            await self._app(scope, receive, with_headers)
+        finally:
+            log.info(
+                "request",
+                request_id=request_id,
+                method=scope["method"],
+                route=getattr(scope.get("route"), "path", None),
+                status=status or None,
+                ms=round((time.perf_counter() - started) * 1000, 1),
+            )
