@@ -30,7 +30,7 @@ class CheckSettings:
 
     utc_offset_h: float = 8.0
     min_short_side_px: int = 480
-    min_sharpness_share: float = 0.3
+    min_sharpness_share: float = 0.5
     max_days_apart: float = 3.0
     max_gap_m: float = 400.0
     min_photos: int = 3

@@ -35,6 +35,7 @@ class ReconstructSettings:
     enough_share: float = 1.0
     min_matches: int = 15
     min_model: int = 3
+    tracks_per_photo: int = 1000
     seed: int = 1
 
 
@@ -98,6 +99,8 @@ def _global(pycolmap: Any, database: Path, output: Path, settings: ReconstructSe
     options.min_num_matches = settings.min_matches
     options.num_threads = 1
     options.random_seed = settings.seed
+    # The best tracks place the photos; all others are triangulated afterwards: half the time, the same points.
+    options.mapper.track_required_tracks_per_view = settings.tracks_per_photo
     options.mapper.bundle_adjustment.ceres.use_gpu = False
     options.mapper.global_positioning.use_gpu = False
     return pycolmap.global_mapping(database, output, output, options)
