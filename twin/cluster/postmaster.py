@@ -42,17 +42,21 @@ def is_running(pgdata: Path) -> bool:
 
 
 def wait_until_ready(pgdata: Path, timeout_s: float = READY_TIMEOUT_S) -> None:
-    """Wait while a server that someone else started finishes recovery.
+    """Wait while a server that someone else started finishes recovery, or until it has ended.
 
-    Raises DatabaseUnavailable when it ends or is not ready in time.
+    Raises DatabaseUnavailable when it is not ready in time.
     """
     until = time.monotonic() + timeout_s
-    while is_running(pgdata) and time.monotonic() < until:
-        lines = (pgdata / "postmaster.pid").read_text(encoding="utf-8", errors="replace").split("\n")
+    while is_running(pgdata):
+        try:
+            lines = (pgdata / "postmaster.pid").read_text(encoding="utf-8", errors="replace").split("\n")
+        except FileNotFoundError:
+            return
         if len(lines) > STATUS_LINE and lines[STATUS_LINE].strip() == "ready":
             return
+        if time.monotonic() > until:
+            raise DatabaseUnavailable("the database is still starting", do="Run: twin db status")
         time.sleep(0.05)
-    raise DatabaseUnavailable("the database is still starting or has stopped", do="Run: twin db status")
 
 
 def clear_stale(pgdata: Path, socket_lock: Path) -> None:
@@ -61,15 +65,20 @@ def clear_stale(pgdata: Path, socket_lock: Path) -> None:
     Call it only under the cluster's lock and when is_running says no. A pid file whose number another program
     has got in the meantime (after a reboot) would keep PostgreSQL from starting for ever.
     """
-    orphans = [process for process in psutil.process_iter() if _works_on(process, pgdata)]
-    for process in orphans:
-        _signal(process, signal.SIGTERM)
-    _, left = psutil.wait_procs(orphans, timeout=ORPHAN_TIMEOUT_S)
-    for process in left:
-        _signal(process, signal.SIGKILL)
-    psutil.wait_procs(left, timeout=ORPHAN_TIMEOUT_S)
+    for number in (signal.SIGTERM, signal.SIGKILL):
+        orphans = [process for process in psutil.process_iter() if _works_on(process, pgdata)]
+        for process in orphans:
+            _signal(process, number)
+        _wait_until_gone(orphans, pgdata)
     (pgdata / "postmaster.pid").unlink(missing_ok=True)
     socket_lock.unlink(missing_ok=True)
+
+
+def _wait_until_gone(processes: list[psutil.Process], pgdata: Path) -> None:
+    """Wait a while until none works in the folder any more; one that is dead but not yet reaped has gone."""
+    until = time.monotonic() + ORPHAN_TIMEOUT_S
+    while any(_works_on(process, pgdata) for process in processes) and time.monotonic() < until:
+        time.sleep(0.02)
 
 
 def _signal(process: psutil.Process, number: int) -> None:

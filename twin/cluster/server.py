@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import fcntl
 import shutil
+import time
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, Literal
@@ -33,6 +34,7 @@ DATABASE = "twin"
 ROLE_NAMES: dict[str, str] = {role: f"twin_{role}" for role in ("owner", "ingest", "app", "admin")}
 # Longest a statement may run, by role; 0: as long as it takes (migrations, backups, loads).
 STATEMENT_TIMEOUT: dict[str, str] = {"owner": "0", "ingest": "30min", "app": "15s", "admin": "0"}
+ANSWER_TRIES = 50
 PORT = "5432"  # part of the socket's file name only: there is no TCP
 
 
@@ -128,9 +130,7 @@ def start(settings: Settings, *, server_options: Mapping[str, str] | None = None
     account = server_account()
     with cluster_lock(settings.data_dir):
         _check_owner(settings, account)
-        pgdata = data_folder(settings)
-        if is_running(pgdata):
-            wait_until_ready(pgdata)
+        if _answers(settings):
             return False
         check_disk(settings.data_dir)
         folder = make_cluster_dir(settings.data_dir, account)
@@ -138,6 +138,22 @@ def start(settings: Settings, *, server_options: Mapping[str, str] | None = None
             _initialise(folder, account)
         _launch(settings, folder, account, dict(server_options or {}))
         return True
+
+
+def _answers(settings: Settings) -> bool:
+    """Tell whether the private cluster runs and lets us in; one that is just dying counts as not running."""
+    pgdata = data_folder(settings)
+    for _ in range(ANSWER_TRIES):
+        if not is_running(pgdata):
+            return False
+        wait_until_ready(pgdata)
+        try:
+            connect(settings, "admin", database="postgres").close()
+            return True
+        except DatabaseUnavailable:
+            time.sleep(0.1)
+    connect(settings, "admin", database="postgres").close()  # it runs, but does not let us in: say why
+    return True
 
 
 def stop(settings: Settings) -> bool:
@@ -160,6 +176,8 @@ def stop(settings: Settings) -> bool:
             raise DatabaseUnavailable(
                 f"the database did not stop ({done.stderr.strip()[-200:]})", where=str(log_file(settings))
             )
+        with suppress(OSError):
+            socket_dir(settings.data_dir).rmdir()
         return True
 
 
