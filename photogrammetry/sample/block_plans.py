@@ -148,8 +148,8 @@ def commerce_block(random: Random, width: float, depth: float) -> BlockPlan:
     tower = rectangle(6, depth - 26, 30, depth - 8)
     part = flat(tower, 11 * 3.1 + 1.2, 11, random, parapet=1.2, wall="tile_white")
     plan.buildings.append(Building("tower", "办公", "宁海商务大厦", 11, [part]))
-    podium = rectangle(width - 46, depth - 34, width - 3, depth - 6)
-    upper = rectangle(width - 40, depth - 29, width - 20, depth - 12)
+    podium = rectangle(width - 51, depth - 36, width - 8, depth - 8)
+    upper = rectangle(width - 47, depth - 31, width - 27, depth - 14)
     parts = [
         flat(podium, 8.6, 2, random, parapet=0.9, wall="tile_white", roof="screed"),
         flat(upper, 29.6, 7, random, parapet=1.1, base=8.6, wall="plaster_yellow"),
@@ -259,20 +259,20 @@ def moved(plan: BlockPlan, east: float, north: float, turn: NDArray[np.float64])
     shift = np.array([east, north])
 
     def place(points: Outline) -> Outline:
-        return (np.asarray(points, np.float64) + shift) @ turn.T
+        placed: Outline = (np.asarray(points, np.float64) + shift) @ turn.T
+        return placed
+
+    def spot(at_east: float, at_north: float) -> tuple[float, float]:
+        placed = place(np.array([[at_east, at_north]]))[0]
+        return float(placed[0]), float(placed[1])
 
     heading = float(np.arctan2(turn[1, 0], turn[0, 0]))
-    buildings = [
-        Building(b.kind, b.use, b.name, b.storeys, [replace(part, outline=place(part.outline)) for part in b.parts])
-        for b in plan.buildings
-    ]
-    pond = plan.pond and (*map(float, place(np.array([plan.pond[:2]]))[0]), *plan.pond[2:])
     return BlockPlan(
-        buildings,
-        [(*map(float, place(np.array([tree[:2]]))[0]), *tree[2:]) for tree in plan.trees],
-        [(*map(float, place(np.array([car[:2]]))[0]), car[2] + heading) for car in plan.cars],
+        [replace(b, parts=[replace(part, outline=place(part.outline)) for part in b.parts]) for b in plan.buildings],
+        [(*spot(e, n), radius, height) for e, n, radius, height in plan.trees],
+        [(*spot(e, n), turned + heading) for e, n, turned in plan.cars],
         [(place(outline), material) for outline, material in plan.areas],
-        [(code, *map(float, place(np.array([[e, n]]))[0])) for code, e, n in plan.furniture],
-        pond,
+        [(code, *spot(e, n)) for code, e, n in plan.furniture],
+        plan.pond and (*spot(*plan.pond[:2]), *plan.pond[2:]),
         plan.name,
-    )  # type: ignore[arg-type]
+    )

@@ -63,8 +63,10 @@ class Building:
     def footprint(self) -> Polygon:
         """Give the outline of the walls as a polygon (local east, north)."""
         joined = unary_union([Polygon(part.outline).buffer(1e-6, join_style="mitre") for part in self.parts])
-        ring = orient(joined.buffer(-1e-6, join_style="mitre").simplify(1e-4))
-        return Polygon(np.round(np.asarray(ring.exterior.coords), 4))
+        whole = joined.buffer(-1e-6, join_style="mitre").simplify(1e-4)
+        if not isinstance(whole, Polygon):
+            raise ValueError(f"the parts of a {self.kind} building do not touch")
+        return Polygon(np.round(np.asarray(orient(whole).exterior.coords), 4))
 
 
 def rectangle(west: float, south: float, east: float, north: float) -> Outline:

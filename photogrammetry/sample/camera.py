@@ -88,4 +88,5 @@ def look(heading: float, tilt: float, roll: float) -> Array:
     st, ct = np.sin(tilt), np.cos(tilt)
     tilted = np.array([[1.0, 0, 0], [0, ct, st], [0, -st, ct]]) @ down
     sr, cr = np.sin(roll), np.cos(roll)
-    return np.array([[cr, -sr, 0.0], [sr, cr, 0.0], [0.0, 0.0, 1.0]]) @ tilted
+    rotation: Array = np.array([[cr, -sr, 0.0], [sr, cr, 0.0], [0.0, 0.0, 1.0]]) @ tilted
+    return rotation

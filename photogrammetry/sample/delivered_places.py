@@ -8,6 +8,7 @@ import geopandas
 import numpy as np
 from numpy.typing import NDArray
 from shapely.geometry import Polygon
+from shapely.geometry.base import BaseGeometry
 from shapely.ops import unary_union
 
 from photogrammetry.sample.quarter import COMMUNITIES, DIVISION, STREET_CODE, Quarter, community_code
@@ -39,7 +40,7 @@ def grid_table(quarter: Quarter) -> geopandas.GeoDataFrame:
 
 def admin_table(quarter: Quarter, grids: geopandas.GeoDataFrame) -> geopandas.GeoDataFrame:
     """List district, street and communities; a community is the union of its grids, the outer two are outlines only."""
-    rows = [
+    rows: list[tuple[str, str, int, str, BaseGeometry]] = [
         (DIVISION, "牟平区", 3, "3706", lonlat_polygon(quarter, quarter.outline(DISTRICT_MARGIN_M))),
         (STREET_CODE, "宁海街道", 4, DIVISION, lonlat_polygon(quarter, quarter.outline(STREET_MARGIN_M))),
     ]

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import NamedTuple
 
 import numpy as np
 
@@ -21,8 +21,7 @@ TRADES = ("餐饮", "百货", "五金", "服装", "水产", "建材", "药房", 
 STATES = ("已受理", "处理中", "已完成", "已完成", "已关闭")
 
 
-@dataclass(frozen=True)
-class Link:
+class Link(NamedTuple):
     """The truth about one row: which building or asset it speaks of ('none': no single place)."""
 
     file: str

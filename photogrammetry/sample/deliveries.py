@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import csv
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -82,10 +82,10 @@ def write_deliveries(folder: Path, quarter: Quarter) -> tuple[list[Link], list[t
 
 def write_link_truth(folder: Path, links: list[Link], faults: list[tuple[str, int, str]]) -> None:
     """Write links.csv and faults.csv."""
-    tables = {
-        "links.csv": (("file", "source_key", "target_kind", "target_code"), [tuple(vars(link).values()) for link in links]),
+    tables: dict[str, tuple[tuple[str, ...], Sequence[tuple[object, ...]]]] = {
+        "links.csv": (Link._fields, links),
         "faults.csv": (("file", "row_no", "reason"), faults),
-    }  # fmt: skip
+    }
     for name, (header, rows) in tables.items():
         with (folder / name).open("w", encoding="utf-8", newline="") as file:
             writer = csv.writer(file, lineterminator="\n")
@@ -103,7 +103,7 @@ def _write_cadastre(folder: Path, quarter: Quarter, register: list[Address], fau
              "DZ": "宁海街道" + address.short, "_shape": building.code}
         )  # fmt: skip
     far = next(iter(shapes.values()))
-    shapes["far"] = Polygon(np.asarray(far.exterior.coords) + [9000.0, 4000.0])
+    shapes["far"] = Polygon(np.add(far.exterior.coords, (9000.0, 4000.0)))
     far_code = f"{quarter.buildings[0].code[:12]}9901"
     spoil = [("missing_code", _set(JZBM="")), ("duplicate_row", _same),
              ("out_of_district", _set(JZBM=far_code, _shape="far"))]  # fmt: skip

@@ -7,10 +7,12 @@ from dataclasses import dataclass, field
 import cv2
 import numpy as np
 from numpy.typing import NDArray
+from shapely.geometry import Polygon
+from shapely.geometry import box as rectangle_of
 
 from photogrammetry.sample.building_plans import Outline
 from photogrammetry.sample.quarter import Quarter, Road, Thing
-from photogrammetry.sample.randomness import stream, surface_seed
+from photogrammetry.sample.randomness import fractal, stream, surface_seed
 from photogrammetry.sample.textures import MATERIALS, Rgb
 
 ROAD_MATERIALS = ("asphalt", "parking")
@@ -158,19 +160,13 @@ class GroundPainter:
         colour = np.zeros((size, size, 3), np.float32) if covered else material("field").copy()
         for mask, name in masks:
             _lay(colour, mask, material(name))
+        worn = fractal(surface_seed(self.seed, "wear"), window, (16, 8, 4, 2))
+        wear = np.clip(np.float32(0.85) + np.float32(0.25) * worn, 0.25, 1.0)[..., None]
         for index in _touching(self._marks, box):
             outline, tone, share = self.plan.marks[index]
             mask = self._mask(outline, west, south, size, texel_m)
-            _lay(colour, mask, np.asarray(tone, np.float32), share, self._wear(window))
+            _lay(colour, mask, np.asarray(tone, np.float32), share, wear)
         return np.clip(colour, 0.01, 0.95)
-
-    def _wear(self, window: tuple[int, int, int, int]) -> NDArray[np.float32]:
-        if getattr(self, "_worn_at", None) != window:
-            from photogrammetry.sample.randomness import fractal
-
-            worn = fractal(surface_seed(self.seed, "wear"), window, (16, 8, 4, 2))
-            self._worn_at, self._worn = window, np.clip(0.85 + 0.25 * worn, 0.25, 1.0)[..., None]
-        return self._worn
 
     @staticmethod
     def _mask(outline: Outline, west: float, south: float, size: int, texel_m: float) -> NDArray[np.uint8]:
@@ -186,10 +182,8 @@ class GroundPainter:
 
 
 def _clipped(points: Outline, size: int) -> NDArray[np.int32]:
-    from shapely.geometry import Polygon, box
-
-    cut = Polygon(points).intersection(box(-8, -8, size + 8, size + 8))
-    if cut.is_empty or cut.geom_type != "Polygon":
+    cut = Polygon(points).intersection(rectangle_of(-8, -8, size + 8, size + 8))
+    if cut.is_empty or not isinstance(cut, Polygon):
         return np.zeros((0, 2), np.int32)
     return np.round(np.asarray(cut.exterior.coords)[:-1] * 256).astype(np.int32)
 

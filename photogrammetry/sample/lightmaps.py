@@ -34,8 +34,8 @@ def light_on_grid(
     sunny = np.zeros((rows, cols), np.float32)
     if (facing > 0).any():
         flat = points.reshape(-1, 3)
-        sunny = (~scene.hidden(flat, np.broadcast_to(SUN.astype(np.float32), flat.shape))).reshape(rows, cols)
-        sunny = cv2.GaussianBlur(sunny.astype(np.float32), (3, 3), 0.8)
+        free = ~scene.hidden(flat, np.broadcast_to(SUN.astype(np.float32), flat.shape)).reshape(rows, cols)
+        sunny = cv2.GaussianBlur(free.astype(np.float32), (3, 3), 0.8)
     few = np.ascontiguousarray(points[::coarse, ::coarse])
     few_normal = np.broadcast_to(normal, points.shape)[::coarse, ::coarse]
     sky = np.zeros(few.shape[:2], np.float32)
@@ -46,7 +46,8 @@ def light_on_grid(
         sky += np.where(open_sky, 1.0, 0.35) * (0.3 + towards)
     sky /= SKY_RAYS * 0.75
     sky = cv2.resize(sky, (cols, rows), interpolation=cv2.INTER_LINEAR)
-    return (sunny * np.maximum(facing, 0))[..., None] * SUN_LIGHT + sky[..., None] * SKY_LIGHT
+    light: NDArray[np.float32] = (sunny * np.maximum(facing, 0))[..., None] * SUN_LIGHT + sky[..., None] * SKY_LIGHT
+    return light
 
 
 def light_on_objects(scene: Scene) -> NDArray[np.float32]:

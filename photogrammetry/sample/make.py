@@ -130,7 +130,7 @@ def _photograph(pool: ProcessPoolExecutor, maker: Maker, photos: Path, steps: _S
         pool.submit(making.spoil, kind, str(photos)) for kind in SPOILED if kind != "duplicate"
     ]
     waiting += [pool.submit(making.photograph, index, str(photos)) for index in range(len(maker.shots))]
-    marks = []
+    marks: list[Any] = []
     for future in as_completed(waiting):
         marks += future.result() or []
         steps.add(COST["photo"], "photos")

@@ -101,4 +101,5 @@ def blurred(pixels: Pixels) -> Pixels:
     size = max(pixels.shape[1] // 60, 9) | 1
     shake = np.zeros((size, size), np.float32)
     cv2.line(shake, (0, size // 3), (size - 1, size - 1 - size // 3), 1.0, 1)
-    return cv2.GaussianBlur(cv2.filter2D(pixels, -1, shake / shake.sum()), (0, 0), size / 6)
+    soft: Pixels = cv2.GaussianBlur(cv2.filter2D(pixels, -1, shake / shake.sum()), (0, 0), size / 6)
+    return soft

@@ -35,7 +35,8 @@ def lattice(seed: int, col0: int, row0: int, cols: int, rows: int) -> Grey:
         value = (value ^ (value >> np.uint32(15))) * np.uint32(2246822519)
         value = (value ^ (value >> np.uint32(13))) * np.uint32(3266489917)
         value ^= value >> np.uint32(16)
-    return value.astype(np.float32) * np.float32(2.0**-31) - np.float32(1.0)
+    field: Grey = value.astype(np.float32) * np.float32(2.0**-31) - np.float32(1.0)
+    return field
 
 
 def octave(seed: int, cell: int, col0: int, row0: int, cols: int, rows: int) -> Grey:
@@ -48,7 +49,7 @@ def octave(seed: int, cell: int, col0: int, row0: int, cols: int, rows: int) -> 
     first_col, first_row = col0 // cell - 2, row0 // cell - 2
     knots_c, knots_r = cols // cell + 6, rows // cell + 6
     knots = lattice(seed ^ (cell * 0x9E3779B1 & 0xFFFFFFFF), first_col, first_row, knots_c, knots_r)
-    smooth = cv2.resize(knots, (knots_c * cell, knots_r * cell), interpolation=cv2.INTER_CUBIC)
+    smooth: Grey = cv2.resize(knots, (knots_c * cell, knots_r * cell), interpolation=cv2.INTER_CUBIC)
     top, left = row0 - first_row * cell, col0 - first_col * cell
     return smooth[top : top + rows, left : left + cols]
 

@@ -10,9 +10,9 @@ from numpy.typing import NDArray
 
 from photogrammetry.sample.camera import Camera, Pose
 from photogrammetry.sample.lightmaps import light_on_objects
-from photogrammetry.sample.randomness import octave, stream, surface_seed
+from photogrammetry.sample.randomness import fractal, stream, surface_seed
 from photogrammetry.sample.scene import Kind, Scene
-from photogrammetry.sample.texture_pages import BORDER, LEVELS, TILE_TEXELS, Pages, ground_grids
+from photogrammetry.sample.texture_pages import BORDER, LEVELS, TILE_TEXELS, Pages, TileGrid, ground_grids
 
 F32 = NDArray[np.float32]
 CHUNK_ROWS = 150
@@ -37,7 +37,7 @@ class Renderer:
         )  # directions between pixels follow linearly
         seed = surface_seed(scene.quarter.seed, "grain")
         window = (0, 0, GRAIN, GRAIN)
-        self._grain = sum(octave(seed + c, c, *window) * w for c, w in ((1, 0.25), (2, 0.35), (4, 0.4), (8, 0.35)))
+        self._grain = fractal(seed, window, (1, 2, 4, 8), (0.25, 0.35, 0.4, 0.35)) * np.float32(0.4)
 
     def render(self, pose: Pose, photo_seed: int) -> F32:
         """Give the radiance of a photo: (height, width, 3) float32, red green blue, before the sensor.
@@ -118,7 +118,8 @@ class Renderer:
         row = ((at[:, 1] + at[:, 2] * np.float32(0.4)) * 25).astype(np.int64) + number * 91
         amount = np.where(self.scene.label[triangle] == 4, 0.55, 0.08).astype(np.float32)
         grain = self._grain[row % GRAIN, col % GRAIN] * amount
-        return self.own_light[triangle] * np.maximum(1 + grain, 0.1)[:, None]
+        light: F32 = self.own_light[triangle] * np.maximum(1 + grain, 0.1)[:, None]
+        return light
 
     def _water(self, at: F32, photo_seed: int) -> F32:
         shift = photo_seed % 977
@@ -134,12 +135,12 @@ def _into_scene(rays: F32, pose: Pose) -> tuple[F32, F32]:
     return pose.centre.astype(np.float32), rays @ rotation[:2] + rotation[2]
 
 
-def _tile(at: F32, grid: object) -> tuple[F32, F32, NDArray[np.int64], NDArray[np.bool_]]:
+def _tile(at: F32, grid: TileGrid) -> tuple[F32, F32, NDArray[np.int64], NDArray[np.bool_]]:
     """Find the tile of each place and the texel position in it."""
-    tile_m = np.float32(grid.tile_m)  # type: ignore[attr-defined]
-    col = at[:, 0] / tile_m - grid.first_col  # type: ignore[attr-defined]
-    row = at[:, 1] / tile_m - grid.first_row  # type: ignore[attr-defined]
-    cols, rows = grid.cols, grid.rows  # type: ignore[attr-defined]
+    tile_m = np.float32(grid.tile_m)
+    col = at[:, 0] / tile_m - grid.first_col
+    row = at[:, 1] / tile_m - grid.first_row
+    cols, rows = grid.cols, grid.rows
     inside = (col >= 0) & (col < cols) & (row >= 0) & (row < rows)
     whole_col = np.clip(np.floor(col), 0, cols - 1)
     whole_row = np.clip(np.floor(row), 0, rows - 1)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import Literal
 
@@ -58,7 +59,7 @@ class Scale:
     @property
     def focal_px(self) -> float:
         """Focal length of a 24 mm (35 mm equivalent) lens on this sensor, pixels."""
-        return 24.0 / 43.267 * float(self.photo_width**2 + self.photo_height**2) ** 0.5
+        return 24.0 / 43.267 * math.hypot(self.photo_width, self.photo_height)
 
     @property
     def flying_height_m(self) -> float:

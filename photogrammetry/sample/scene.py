@@ -79,11 +79,13 @@ class Scene:
     patches: Patches
     caster: o3d.t.geometry.RaycastingScene = field(repr=False)
 
-    def hits(self, origins: NDArray[np.float32], directions: NDArray[np.float32]) -> tuple[NDArray, NDArray]:
+    def hits(
+        self, origins: NDArray[np.float32], directions: NDArray[np.float32]
+    ) -> tuple[NDArray[np.float32], NDArray[np.uint32]]:
         """Cast rays ((N, 3) each): distance in lengths of the direction (inf: nothing) and the triangle hit."""
         rays = np.empty((len(directions), 6), np.float32)
         rays[:, :3], rays[:, 3:] = origins, directions
-        answer = self.caster.cast_rays(o3d.core.Tensor(rays), nthreads=1)
+        answer = self.caster.cast_rays(o3d.core.Tensor.from_numpy(rays), nthreads=1)
         return answer["t_hit"].numpy(), answer["primitive_ids"].numpy()
 
     def hidden(
@@ -92,13 +94,15 @@ class Scene:
         """Say for each ray ((N, 3) each) whether something stands in its way within reach."""
         rays = np.empty((len(origins), 6), np.float32)
         rays[:, :3], rays[:, 3:] = origins, directions
-        return self.caster.test_occlusions(o3d.core.Tensor(rays), 0.0, float(reach), nthreads=1).numpy()
+        answer = self.caster.test_occlusions(o3d.core.Tensor.from_numpy(rays), 0.0, float(reach), nthreads=1)
+        met: NDArray[np.bool_] = answer.numpy()
+        return met
 
 
 def caster_of(vertices: NDArray[np.float32], triangles: NDArray[np.uint32]) -> o3d.t.geometry.RaycastingScene:
     """Build a one-thread ray caster (threads would fight with the worker processes)."""
     caster = o3d.t.geometry.RaycastingScene(nthreads=1)
-    caster.add_triangles(o3d.core.Tensor(vertices), o3d.core.Tensor(triangles))
+    caster.add_triangles(o3d.core.Tensor.from_numpy(vertices), o3d.core.Tensor.from_numpy(triangles))
     return caster
 
 
@@ -250,7 +254,8 @@ def triangulate(face: Face) -> NDArray[np.int64]:
         return np.array([[0, i, i + 1] for i in range(1, len(face.corners) - 1)])
     origin, along, up = face_axes(face)
     flat = np.column_stack([(face.corners - origin) @ along, (face.corners - origin) @ up])
-    return mapbox_earcut.triangulate_float64(flat, np.array([len(flat)], np.uint32)).reshape(-1, 3).astype(np.int64)
+    corners: NDArray[np.uint32] = mapbox_earcut.triangulate_float64(flat, np.array([len(flat)], np.uint32))
+    return corners.reshape(-1, 3).astype(np.int64)
 
 
 def face_axes(face: Face) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
@@ -268,7 +273,8 @@ def face_normal(face: Face) -> NDArray[np.float64]:
     """Give the outward unit normal (Newell's method)."""
     following = np.roll(face.corners, -1, axis=0)
     normal = np.cross(face.corners, following).sum(axis=0)
-    return normal / np.linalg.norm(normal)
+    unit: NDArray[np.float64] = normal / np.linalg.norm(normal)
+    return unit
 
 
 def pack_patches(faces: list[Face], texel_m: float) -> Patches:

@@ -9,6 +9,7 @@ import numpy as np
 import shapely
 from numpy.typing import NDArray
 from shapely.geometry import Point, Polygon
+from shapely.geometry.base import BaseGeometry
 
 from photogrammetry.sample.randomness import stream
 
@@ -59,7 +60,8 @@ def _ground_normal(quarter: Quarter, place: NDArray[np.float64]) -> NDArray[np.f
     east, north = place[0] + np.array([-0.3, 0.3, 0, 0]), place[1] + np.array([0, 0, -0.3, 0.3])
     height = quarter.terrain.height(east, north)
     normal = np.array([(height[0] - height[1]) / 0.6, (height[2] - height[3]) / 0.6, 1.0])
-    return normal / np.linalg.norm(normal)
+    unit: NDArray[np.float64] = normal / np.linalg.norm(normal)
+    return unit
 
 
 def _ground_places(quarter: Quarter, random: np.random.Generator) -> NDArray[np.float64]:
@@ -95,7 +97,7 @@ def _roof_places(quarter: Quarter, random: np.random.Generator) -> NDArray[np.fl
         part = building.parts[0]
         if part.roof != "flat" or part.parapet < 0.5 or building.kind == "row":
             continue
-        inner = Polygon(part.outline).buffer(-2.2)
+        inner: BaseGeometry = Polygon(part.outline).buffer(-2.2)
         for other in building.parts[1:]:
             inner = inner.difference(Polygon(other.outline).buffer(4.0))
         west, south, east, north = inner.bounds if not inner.is_empty else (0, 0, 0, 0)

@@ -34,11 +34,11 @@ class Terrain:
 
     def height(self, east: NDArray[np.floating], north: NDArray[np.floating]) -> Heights:
         """Give the ground height (metres, local up) at positions of any equal shape (metres, local east/north)."""
-        east, north = np.asarray(east, np.float64), np.asarray(north, np.float64)
-        up = self.slope_e * east + self.slope_n * north
+        e, n = np.asarray(east, np.float64), np.asarray(north, np.float64)
+        up: Heights = self.slope_e * e + self.slope_n * n
         for amplitude, k_e, k_n, phase in self.waves:
-            up = up + amplitude * np.sin(k_e * east + k_n * north + phase)
-        return up if self.pond is None else self._hollow(east, north, up, self.pond)
+            up = up + amplitude * np.sin(k_e * e + k_n * n + phase)
+        return up if self.pond is None else self._hollow(e, n, up, self.pond)
 
     @staticmethod
     def _hollow(east: Heights, north: Heights, up: Heights, pond: Pond) -> Heights:
@@ -46,7 +46,8 @@ class Terrain:
         bed = pond.level - 0.9
         blend = np.clip((1.25 - radius) / 0.35, 0.0, 1.0)
         blend = blend * blend * (3 - 2 * blend)
-        return up * (1 - blend) + bed * blend
+        hollow: Heights = up * (1 - blend) + bed * blend
+        return hollow
 
     def with_pond(self, east: float, north: float, half_e: float, half_n: float) -> Terrain:
         """Dig a pond whose water stands a little below the lowest point of its bank."""

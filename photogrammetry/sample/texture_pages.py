@@ -19,7 +19,7 @@ from photogrammetry.sample.randomness import stream, surface_seed
 from photogrammetry.sample.scene import GAP_TEXELS, PAGE_TEXELS, Scene, face_normal
 from photogrammetry.sample.textures import MATERIALS, Rgb, target_board, with_windows
 
-TILE_TEXELS, BORDER = 1024, 8
+TILE_TEXELS, BORDER = 512, 8
 LEVELS = 3
 FAR_FACTOR = 4
 
@@ -55,7 +55,7 @@ def ground_grids(quarter: Quarter) -> tuple[TileGrid, TileGrid]:
     half = np.abs(quarter.outline()).max(axis=0)
     margin = 0.45 * quarter.scale.flying_height_m
     texel = quarter.scale.texel_m
-    return _grid(texel, half + margin), _grid(texel * FAR_FACTOR, half + 3.2 * quarter.scale.flying_height_m)
+    return _grid(texel, half + margin), _grid(texel * FAR_FACTOR, half + 1.75 * quarter.scale.flying_height_m)
 
 
 def encode(radiance: Rgb) -> NDArray[np.uint8]:
@@ -130,7 +130,8 @@ class Baker:
             + 0.03 * normal
         ).astype(np.float32)
         light = light_on_grid(self.scene, points, normal.astype(np.float32), 8)
-        return np.clip(colour, 0.01, 0.95) * cv2.resize(light, (cols, rows), interpolation=cv2.INTER_LINEAR)
+        radiance: Rgb = np.clip(colour, 0.01, 0.95) * cv2.resize(light, (cols, rows), interpolation=cv2.INTER_LINEAR)
+        return radiance
 
 
 class Pages:
@@ -164,9 +165,8 @@ class Pages:
 def _remap(sheet: NDArray[np.uint8], col: NDArray[np.float32], row: NDArray[np.float32]) -> NDArray[np.float32]:
     count, width = len(col), 2048
     height = -(-count // width)
-    maps = np.zeros((2, height * width), np.float32)
-    maps[0, :count], maps[1, :count] = col, row
-    maps = maps.reshape(2, height, width)
+    maps = np.zeros((2, height, width), np.float32)  # one row would be too long for remap
+    maps[0].reshape(-1)[:count], maps[1].reshape(-1)[:count] = col, row
     read = cv2.remap(np.asarray(sheet), maps[0], maps[1], cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
-    value = read.reshape(-1, 3)[:count].astype(np.float32) * np.float32(1 / 255)
-    return value * value
+    value: NDArray[np.float32] = read.reshape(-1, 3)[:count].astype(np.float32) * np.float32(1 / 255)
+    return np.square(value)

@@ -23,7 +23,15 @@ FINE = (8, 4, 2, 1)
 def _tint(field: Grey, low: tuple[float, float, float], high: tuple[float, float, float]) -> Rgb:
     """Blend two colours by a field of about unit deviation around 0."""
     share = np.clip(field * 0.28 + 0.5, 0.0, 1.0)[..., None]
-    return np.asarray(low, np.float32) * (1 - share) + np.asarray(high, np.float32) * share
+    base = np.asarray(low, np.float32)
+    mixed: Rgb = share * (np.asarray(high, np.float32) - base) + base
+    return mixed
+
+
+def _varied(colour: Rgb, amount: float, field: Grey) -> Rgb:
+    """Make a colour lighter or darker by a field."""
+    varied: Rgb = colour * (1 + np.float32(amount) * field)[..., None]
+    return varied
 
 
 def _cells(seed: int, window: Window, across: int, along: int, stagger: int = 0) -> tuple[Grey, Grey]:
@@ -42,7 +50,8 @@ def _cells(seed: int, window: Window, across: int, along: int, stagger: int = 0)
 
 def _spots(seed: int, window: Window, cell: int, above: float) -> Grey:
     """Scatter soft blotches: 0 outside, rising to 1 inside."""
-    return np.clip((octave(seed, cell, *window) + 0.4 * octave(seed + 9, max(cell // 4, 1), *window) - above) * 4, 0, 1)
+    field = octave(seed, cell, *window) + np.float32(0.4) * octave(seed + 9, max(cell // 4, 1), *window)
+    return np.clip((field - np.float32(above)) * 4, 0, 1)
 
 
 def asphalt(seed: int, window: Window) -> Rgb:
@@ -52,7 +61,7 @@ def asphalt(seed: int, window: Window) -> Rgb:
     colour *= (1 + 0.16 * grain)[..., None]
     colour *= (1 - 0.45 * _spots(seed + 2, window, 32, 0.75))[..., None]
     crack = np.abs(fractal(seed + 3, window, (64, 32, 16, 8), (1, 0.8, 0.5, 0.3)))
-    return colour * np.where(crack < 0.025, 0.45, 1.0).astype(np.float32)[..., None]
+    return _varied(colour, -0.55, (crack < 0.025).astype(np.float32))
 
 
 def concrete(seed: int, window: Window) -> Rgb:
@@ -61,7 +70,7 @@ def concrete(seed: int, window: Window) -> Rgb:
     field = fractal(seed + 1, window, BROAD) + 0.7 * tone
     colour = _tint(field, (0.24, 0.23, 0.21), (0.46, 0.44, 0.40)) * (1 - 0.5 * joint)[..., None]
     colour *= (1 + 0.12 * fractal(seed + 2, window, FINE))[..., None]
-    return colour * (1 - 0.35 * _spots(seed + 3, window, 16, 0.7))[..., None]
+    return _varied(colour, -0.35, _spots(seed + 3, window, 16, 0.7))
 
 
 def paving(seed: int, window: Window) -> Rgb:
@@ -69,14 +78,14 @@ def paving(seed: int, window: Window) -> Rgb:
     tone, joint = _cells(seed, window, 12, 6, 6)
     field = 0.9 * tone + 0.7 * fractal(seed + 1, window, BROAD)
     colour = _tint(field, (0.22, 0.19, 0.17), (0.44, 0.39, 0.35)) * (1 - 0.4 * joint)[..., None]
-    return colour * (1 + 0.10 * fractal(seed + 2, window, FINE))[..., None]
+    return _varied(colour, 0.10, fractal(seed + 2, window, FINE))
 
 
 def yard_tiles(seed: int, window: Window) -> Rgb:
     """Brick-red yard tiles of 40 cm."""
     tone, joint = _cells(seed, window, 8, 8)
     colour = _tint(tone * 1.2 + 0.5 * fractal(seed + 1, window, BROAD), (0.25, 0.12, 0.09), (0.42, 0.24, 0.18))
-    return colour * (1 - 0.4 * joint)[..., None] * (1 + 0.1 * fractal(seed + 2, window, FINE))[..., None]
+    return _varied(_varied(colour, -0.4, joint), 0.1, fractal(seed + 2, window, FINE))
 
 
 def grass(seed: int, window: Window) -> Rgb:
@@ -84,7 +93,7 @@ def grass(seed: int, window: Window) -> Rgb:
     colour = _tint(fractal(seed, window, BROAD, (1, 1, 1, 1, 0.9)), (0.055, 0.10, 0.035), (0.17, 0.23, 0.085))
     bare = _spots(seed + 1, window, 64, 0.55)[..., None]
     colour = colour * (1 - bare) + bare * np.array([0.26, 0.21, 0.14], np.float32)
-    return colour * (1 + 0.28 * fractal(seed + 2, window, (8, 4, 2, 1), (0.9, 1, 1, 0.7)))[..., None]
+    return _varied(colour, 0.28, fractal(seed + 2, window, (8, 4, 2, 1), (0.9, 1, 1, 0.7)))
 
 
 def soil(seed: int, window: Window) -> Rgb:
@@ -92,7 +101,7 @@ def soil(seed: int, window: Window) -> Rgb:
     colour = _tint(fractal(seed, window, BROAD), (0.20, 0.15, 0.10), (0.38, 0.31, 0.23))
     weeds = _spots(seed + 1, window, 16, 0.6)[..., None]
     colour = colour * (1 - weeds) + weeds * np.array([0.12, 0.17, 0.06], np.float32)
-    return colour * (1 + 0.22 * fractal(seed + 2, window, FINE))[..., None]
+    return _varied(colour, 0.22, fractal(seed + 2, window, FINE))
 
 
 def field(seed: int, window: Window) -> Rgb:
@@ -100,7 +109,7 @@ def field(seed: int, window: Window) -> Rgb:
     tone, _ = _cells(seed, window, 700, 260, 300)
     colour = _tint(1.6 * tone + 0.5 * fractal(seed + 1, window, BROAD), (0.09, 0.14, 0.05), (0.33, 0.27, 0.17))
     rows = np.sin(np.arange(window[1], window[1] + window[3]) * (2 * np.pi / 9.0)).astype(np.float32)[:, None]
-    return colour * (1 + 0.1 * rows + 0.25 * fractal(seed + 2, window, FINE))[..., None]
+    return _varied(colour, 1.0, 0.1 * rows + 0.25 * fractal(seed + 2, window, FINE))
 
 
 def court(seed: int, window: Window) -> Rgb:
@@ -108,7 +117,7 @@ def court(seed: int, window: Window) -> Rgb:
     wear = _spots(seed, window, 32, 0.5)[..., None]
     colour = _tint(fractal(seed + 1, window, BROAD), (0.30, 0.10, 0.07), (0.42, 0.17, 0.12))
     colour = colour * (1 - 0.6 * wear) + 0.6 * wear * np.array([0.33, 0.28, 0.24], np.float32)
-    return colour * (1 + 0.12 * fractal(seed + 2, window, FINE))[..., None]
+    return _varied(colour, 0.12, fractal(seed + 2, window, FINE))
 
 
 def bitumen(seed: int, window: Window) -> Rgb:
@@ -120,7 +129,7 @@ def bitumen(seed: int, window: Window) -> Rgb:
     colour = colour * (1 - 0.45 * mend)
     puddle = _spots(seed + 3, window, 48, 0.6)[..., None]
     colour = colour * (1 - 0.5 * puddle) + 0.5 * puddle * np.array([0.33, 0.31, 0.27], np.float32)
-    return colour * (1 + 0.15 * fractal(seed + 4, window, FINE))[..., None]
+    return _varied(colour, 0.15, fractal(seed + 4, window, FINE))
 
 
 def screed(seed: int, window: Window) -> Rgb:
@@ -132,7 +141,7 @@ def screed(seed: int, window: Window) -> Rgb:
     colour *= np.where(crack < 0.03, 0.5, 1.0).astype(np.float32)[..., None]
     algae = _spots(seed + 3, window, 32, 0.65)[..., None]
     colour = colour * (1 - 0.6 * algae) + 0.6 * algae * np.array([0.14, 0.15, 0.10], np.float32)
-    return colour * (1 + 0.13 * fractal(seed + 4, window, FINE))[..., None]
+    return _varied(colour, 0.13, fractal(seed + 4, window, FINE))
 
 
 def _tiles(seed: int, window: Window, low: tuple[float, float, float], high: tuple[float, float, float]) -> Rgb:
@@ -142,7 +151,7 @@ def _tiles(seed: int, window: Window, low: tuple[float, float, float], high: tup
     colour = _tint(0.9 * tone + weather, low, high) * (1.12 - 0.35 * shade - 0.15 * joint)[..., None]
     lichen = _spots(seed + 2, window, 16, 0.75)[..., None]
     colour = colour * (1 - 0.5 * lichen) + 0.5 * lichen * np.array([0.22, 0.22, 0.16], np.float32)
-    return colour * (1 + 0.12 * fractal(seed + 3, window, FINE))[..., None]
+    return _varied(colour, 0.12, fractal(seed + 3, window, FINE))
 
 
 def tile_red(seed: int, window: Window) -> Rgb:
@@ -167,13 +176,13 @@ def metal_blue(seed: int, window: Window) -> Rgb:
     colour *= (1 - 0.35 * joint)[..., None]
     rust = _spots(seed + 2, window, 24, 0.6)[..., None]
     colour = colour * (1 - 0.55 * rust) + 0.55 * rust * np.array([0.30, 0.17, 0.10], np.float32)
-    return colour * (1 + 0.1 * fractal(seed + 3, window, FINE))[..., None]
+    return _varied(colour, 0.1, fractal(seed + 3, window, FINE))
 
 
 def _plaster(seed: int, window: Window, low: tuple[float, float, float], high: tuple[float, float, float]) -> Rgb:
     streak = cv2.blur(octave(seed, 2, *window), (1, 61))
     value = fractal(seed + 1, window, BROAD) + 2.0 * streak
-    return _tint(value, low, high) * (1 + 0.08 * fractal(seed + 2, window, FINE))[..., None]
+    return _varied(_tint(value, low, high), 0.08, fractal(seed + 2, window, FINE))
 
 
 def plaster(seed: int, window: Window) -> Rgb:
@@ -195,14 +204,14 @@ def tile_white(seed: int, window: Window) -> Rgb:
     """White facade tiles with joints."""
     tone, joint = _cells(seed, window, 4, 4)
     colour = _tint(0.6 * tone + fractal(seed + 1, window, BROAD), (0.46, 0.46, 0.45), (0.74, 0.73, 0.70))
-    return colour * (1 - 0.2 * joint)[..., None]
+    return _varied(colour, -0.2, joint)
 
 
 def brick(seed: int, window: Window) -> Rgb:
     """Brick masonry."""
     tone, joint = _cells(seed, window, 5, 2, 2)
     colour = _tint(tone + 0.8 * fractal(seed + 1, window, BROAD), (0.22, 0.09, 0.06), (0.44, 0.22, 0.16))
-    return colour * (1 - 0.2 * joint)[..., None]
+    return _varied(colour, -0.2, joint)
 
 
 MATERIALS: dict[str, Callable[[int, Window], Rgb]] = {

@@ -11,6 +11,7 @@ import numpy as np
 import shapely
 from numpy.typing import NDArray
 from shapely.geometry import Polygon
+from shapely.geometry.base import BaseGeometry
 from shapely.ops import unary_union
 
 from photogrammetry.sample.building_plans import Building, Part
@@ -100,7 +101,7 @@ class _RoofProbe:
         own = (scene.label == Label.ROOF) | (scene.label == Label.WALL)
         self._caster = caster_of(scene.vertices, np.ascontiguousarray(scene.triangles[own]))
 
-    def heights(self, outline: Polygon) -> NDArray[np.float64]:
+    def heights(self, outline: BaseGeometry) -> NDArray[np.float64]:
         """Give local heights on a grid inside an outline (local metres)."""
         import open3d as o3d
 
@@ -110,8 +111,9 @@ class _RoofProbe:
         places = places[shapely.contains_xy(outline, places[:, 0], places[:, 1])]
         rays = np.zeros((len(places), 6), np.float32)
         rays[:, :2], rays[:, 2], rays[:, 5] = places, 400.0, -1.0
-        distance = self._caster.cast_rays(o3d.core.Tensor(rays), nthreads=1)["t_hit"].numpy()
-        return 400.0 - distance[np.isfinite(distance)].astype(np.float64)
+        distance = self._caster.cast_rays(o3d.core.Tensor.from_numpy(rays), nthreads=1)["t_hit"].numpy()
+        heights: NDArray[np.float64] = 400.0 - distance[np.isfinite(distance)].astype(np.float64)
+        return heights
 
 
 def _write_buildings(path: Path, maker: Maker) -> None:
@@ -144,7 +146,8 @@ def _part_row(
 ) -> dict[str, Any]:
     """Describe one part: what of it is not under a higher part."""
     higher = [Polygon(other.outline) for other in building.parts if other.eave_h > part.eave_h]
-    own = Polygon(part.outline).difference(unary_union(higher)) if higher else Polygon(part.outline)
+    own: BaseGeometry = Polygon(part.outline)
+    own = own.difference(unary_union(higher)) if higher else own
     corners = np.column_stack([part.outline, np.full(len(part.outline), building.floor_h)])
     eave = building.floor_h + part.eave_h + datum
     return {

@@ -99,7 +99,7 @@ def _tile(maker: Maker, plan: RasterPlan, window: Window, roads: list[Polygon]) 
     road = rasterize(roads, (rows, cols), transform=place, dtype="uint8").ravel().astype(bool)
     classes = np.where((label == Label.TERRAIN) & road, np.uint8(Label.ROAD), label)
     ground = maker.quarter.terrain.height(at[:, 0], at[:, 1])
-    ortho = tone_curve(BRIGHTNESS * total / len(PARTS))
+    ortho = tone_curve(total * np.float32(BRIGHTNESS / len(PARTS)))
     return {
         "dsm": (surface + lift).reshape(1, rows, cols).astype(np.float32),
         "dtm": (ground + lift).reshape(1, rows, cols).astype(np.float32),
@@ -120,7 +120,8 @@ def _blend(corners: Heights, window: Window, across: float, down: float) -> Heig
     s = ((np.arange(window.width) + 0.5 + across) / window.width)[None, :, None]
     t = ((np.arange(window.height) + 0.5 + down) / window.height)[:, None, None]
     upper, lower = corners[0] * (1 - s) + corners[1] * s, corners[2] * (1 - s) + corners[3] * s
-    return (upper * (1 - t) + lower * t).reshape(-1, corners.shape[1])
+    blended: Heights = upper * (1 - t) + lower * t
+    return blended.reshape(-1, corners.shape[1])
 
 
 def _local(maker: Maker, plan: RasterPlan, window: Window, across: float, down: float) -> Heights:
