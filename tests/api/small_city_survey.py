@@ -215,6 +215,7 @@ def _write_cog(path: Path, bands: NDArray[Any], nodata: float | None) -> None:
         "nodata": nodata,
         "compress": "DEFLATE",
         "blocksize": 256,
+        "overview_resampling": "average",  # the default (cubic) makes heights that were never measured
     }
     with rasterio.open(path, "w", **profile) as raster:
         raster.write(bands)

@@ -67,7 +67,7 @@ def check_place(place: LonLat, bounds: CityBounds, city_name: str) -> None:
     Raises BadInput for numbers that are no degrees, OutsideCity for swapped numbers and places far from the city.
     """
     if not (math.isfinite(place.lon) and math.isfinite(place.lat)):
-        raise BadInput("lon and lat must be finite numbers", where="lon, lat", do="Give degrees, such as 121.6 and 37.387")
+        raise BadInput("these are no finite numbers", where="lon, lat", do="Give degrees, such as 121.6 and 37.387")
     swapped = LonLat(place.lat, place.lon)
     if bounds.holds(place):
         return

@@ -2,21 +2,23 @@
 
 from __future__ import annotations
 
+# Its aliases are long so that no query's own alias hides behind them.
 _EVIDENCE = """(
       SELECT json_strip_nulls(json_build_object(
-               'kind', e.kind, 'file', e.file, 'row_no', e.row_no, 'batch', e.batch_id, 'department', ed.name_zh,
-               'survey', es.name, 'photo', ep.file,
-               'pixel', CASE WHEN e.pixel_col IS NOT NULL
-                             THEN json_build_object('col', e.pixel_col, 'row', e.pixel_row) END,
-               'method', e.method, 'sigma_m', e.sigma_m, 'confidence', e.confidence,
-               'observed_at', e.observed_at, 'known_at', e.known_at, 'confirmed_at', e.confirmed_at,
-               'confirmed_by', CASE WHEN %(see_actors)s THEN e.confirmed_by END))
-      FROM twin.evidence e
-        LEFT JOIN twin.batch eb ON eb.batch_id = e.batch_id
-        LEFT JOIN twin.department ed ON ed.department_id = eb.department_id
-        LEFT JOIN twin.survey es ON es.survey_id = e.survey_id
-        LEFT JOIN twin.photo ep ON ep.photo_id = e.photo_id
-      WHERE e.evidence_id = {key})"""
+               'kind', evid.kind, 'file', evid.file, 'row_no', evid.row_no, 'batch', evid.batch_id,
+               'department', evid_dep.name_zh,
+               'survey', evid_survey.name, 'photo', evid_photo.file,
+               'pixel', CASE WHEN evid.pixel_col IS NOT NULL
+                             THEN json_build_object('col', evid.pixel_col, 'row', evid.pixel_row) END,
+               'method', evid.method, 'sigma_m', evid.sigma_m, 'confidence', evid.confidence,
+               'observed_at', evid.observed_at, 'known_at', evid.known_at, 'confirmed_at', evid.confirmed_at,
+               'confirmed_by', CASE WHEN %(see_actors)s THEN evid.confirmed_by END))
+      FROM twin.evidence evid
+        LEFT JOIN twin.batch evid_batch ON evid_batch.batch_id = evid.batch_id
+        LEFT JOIN twin.department evid_dep ON evid_dep.department_id = evid_batch.department_id
+        LEFT JOIN twin.survey evid_survey ON evid_survey.survey_id = evid.survey_id
+        LEFT JOIN twin.photo evid_photo ON evid_photo.photo_id = evid.photo_id
+      WHERE evid.evidence_id = {key})"""
 
 
 def evidence_of(key: str) -> str:

@@ -80,8 +80,15 @@ def _rgba_tile(raster: RasterFile, z: int, x: int, y: int) -> NDArray[np.uint8]:
                 rgba[..., :3] = colour_heights(tile.data[0], raster.kind, height_range(raster), cell_m)
         except TileOutsideBounds:
             return rgba
-        rgba[..., 3] = tile.mask
+        rgba[..., 3] = np.where(_measured(tile), 255, 0)
+    rgba[rgba[..., 3] == 0] = 0
     return rgba
+
+
+def _measured(tile: Any) -> NDArray[np.bool_]:
+    """Say which pixels hold values (the library's own `mask` spans the data type, not 0 to 255)."""
+    held: NDArray[np.bool_] = ~np.ma.getmaskarray(tile.array).any(axis=0)
+    return held
 
 
 def terrain_tile(raster: RasterFile, z: int, x: int, y: int, encoding: str) -> bytes:
@@ -100,7 +107,7 @@ def terrain_tile(raster: RasterFile, z: int, x: int, y: int, encoding: str) -> b
         except TileOutsideBounds as error:
             raise NotFound("the survey has no heights there", where=f"{z}/{x}/{y}") from error
     heights = tile.data[0].astype(np.float64)
-    missing = tile.mask == 0
+    missing = ~_measured(tile)
     if missing.all():
         heights[:] = height_range(raster).low_m
     elif missing.any():
