@@ -1,0 +1,121 @@
+// Asks the API. Every failure becomes a CityProblem with a kind the page has words for.
+
+export class CityProblem extends Error {
+  /** kind: offline, slow, missing, refused, busy, invalid or broken. detail: the server's own sentence, if any. */
+  constructor(kind, detail = "") {
+    super(detail || kind);
+    this.kind = kind;
+    this.detail = detail;
+  }
+}
+
+const KIND_OF_STATUS = { 401: "refused", 403: "refused", 404: "missing", 429: "busy", 503: "busy" };
+
+/** Fetch JSON from this host. signal cancels; after timeoutMs it is too slow. Throws CityProblem, or AbortError. */
+export async function fetchJson(path, { signal, timeoutMs = 15000 } = {}) {
+  const limit = AbortSignal.timeout(timeoutMs);
+  let response;
+  try {
+    response = await fetch(path, {
+      signal: signal ? AbortSignal.any([signal, limit]) : limit,
+      headers: { Accept: "application/json" },
+    });
+  } catch (error) {
+    if (signal?.aborted) throw error;
+    throw new CityProblem(limit.aborted ? "slow" : "offline");
+  }
+  if (response.ok) return response.json();
+  const problem = await response.json().catch(() => ({}));
+  const kind = KIND_OF_STATUS[response.status] ?? (response.status < 500 ? "invalid" : "broken");
+  throw new CityProblem(kind, typeof problem.detail === "string" ? problem.detail : "");
+}
+
+function query(values) {
+  const given = Object.entries(values).filter(([, value]) => value !== null && value !== undefined && value !== "");
+  return new URLSearchParams(given.map(([key, value]) => [key, String(value)])).toString();
+}
+
+/** Everything known at a place. place: {lon, lat, height}. */
+export function lookup({ lon, lat, height }, options) {
+  const values = { lon: lon.toFixed(8), lat: lat.toFixed(8), height_m: height === null ? null : height?.toFixed(2) };
+  return fetchJson(`/lookup?${query(values)}`, options);
+}
+
+/** Places by name, address, code or pinyin initials. */
+export async function search(text, options) {
+  const answer = await fetchJson(`/search?${query({ q: text })}`, options);
+  return answer.items ?? [];
+}
+
+/** The surveys that have something to show, newest first: [{name, kind, takenAt, gsdM, bounds, products}]. */
+export async function surveys(options) {
+  const answer = await fetchJson("/surveys", options);
+  return (answer.items ?? [])
+    .filter((item) => item.bounds?.length === 4)
+    .map((item) => ({
+      name: item.name,
+      kind: item.kind,
+      takenAt: item.taken_from,
+      gsdM: item.gsd_m,
+      verticalDatum: item.vertical_datum,
+      bounds: item.bounds,
+      products: (item.products ?? []).map((product) => product.kind),
+    }));
+}
+
+/** A raster's value at a place (its first band), or null where it has none. */
+export async function rasterValue(survey, product, lon, lat, options) {
+  const path = `/rasters/${encodeURIComponent(survey)}/${product}/point?${query({ lon, lat })}`;
+  const { values } = await fetchJson(path, options);
+  return Number.isFinite(values?.[0]) ? values[0] : null;
+}
+
+/** What of a survey can be drawn: [{kind, version}], kinds as viewer/deck_spec.py knows them. */
+export async function drawable(survey) {
+  const rasters = ["orthophoto", "dtm", "dsm"].filter((kind) => survey.products.includes(kind));
+  const [versions, tilesets] = await Promise.all([
+    Promise.all(rasters.map((kind) => rasterVersion(survey.name, kind))),
+    survey.products.includes("tileset") ? tilesetsOf(survey.name) : [],
+  ]);
+  return [...rasters.map((kind, i) => ({ kind, version: versions[i] })), ...tilesets.map((kind) => ({ kind, version: null }))];
+}
+
+async function rasterVersion(name, kind) {
+  const facts = await fetchJson(`/rasters/${encodeURIComponent(name)}/${kind}`).catch(() => null);
+  return facts?.version ?? null;
+}
+
+/** Which of the two tilesets stand below a survey's own; "tileset" when it is all in one. */
+async function tilesetsOf(name) {
+  const whole = await fetchJson(`/3dtiles/${encodeURIComponent(name)}/tileset.json`).catch(() => null);
+  if (!whole) return [];
+  const uris = (whole.root?.children ?? []).map((child) => child.content?.uri ?? "");
+  const own = ["mesh", "buildings"].filter((kind) => uris.includes(`${kind}/tileset.json`));
+  return own.length ? own : ["tileset"];
+}
+
+/** The deck JSON of a survey with its drawable products, or of the city without one. */
+export function deckSpec(survey, products, groundHeight) {
+  if (!survey) return fetchJson("/deck.json");
+  const values = {
+    survey: survey.name,
+    products: products.map(({ kind, version }) => (version ? `${kind}:${version}` : kind)).join(),
+    bbox: survey.bounds.join(),
+    gsd_m: survey.gsdM,
+    ground_h_m: groundHeight,
+  };
+  return fetchJson(`/deck.json?${query(values)}`);
+}
+
+/** The classes of assets: {names: Map code -> {name_zh, name_en}, counts: {category: number} or null}. */
+export async function assetClasses(options) {
+  const { items = [] } = await fetchJson("/classes", options);
+  const names = new Map(items.map((item) => [String(item.code), item]));
+  if (!items.some((item) => Number.isFinite(item.count))) return { names, counts: null };
+  const counts = {};
+  for (const item of items) {
+    const category = String(item.code).slice(0, 2);
+    counts[category] = (counts[category] ?? 0) + (item.count ?? 0);
+  }
+  return { names, counts };
+}

@@ -1,0 +1,40 @@
+// Enterprises, institutions and households here; names are masked by the server for those who may not see them.
+
+import { element, icon } from "../elements.js";
+import { evidenceDisclosure } from "./evidence.js";
+import { nothing } from "./facts.js";
+
+export function entitiesSection(answer, { language }) {
+  const { count = 0, items = [] } = answer.entities ?? {};
+  if (!count) return { id: "entities", count: 0, node: nothing(language.text("entities.none")) };
+  const masked = items.some((item) => item.masked);
+  const node = element(
+    "div",
+    {},
+    masked ? element("p", { class: "callout" }, icon("lock", 18), element("span", { text: language.text("entities.masked") })) : null,
+    element("ul", { class: "plain-rows" }, items.map((item) => entityRow(item, language))),
+    count > items.length ? nothing(language.text("entities.more", { count: language.number(count - items.length) })) : null,
+  );
+  return { id: "entities", count, node };
+}
+
+function entityRow(item, language) {
+  const name = item.name || language.text("entities.unnamed");
+  const { button, region } = evidenceDisclosure(item.evidence, name, language);
+  return element(
+    "li",
+    {},
+    element(
+      "div",
+      { class: "plain-row" },
+      element(
+        "span",
+        { class: "row-main" },
+        element("span", { class: "row-title" }, name, item.masked ? icon("lock", 14) : null),
+        element("span", { class: "row-code", text: `${language.pick(item, "type")} · ${item.code}` }),
+      ),
+      button,
+    ),
+    region,
+  );
+}
