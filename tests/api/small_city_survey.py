@@ -27,6 +27,7 @@ EAST, NORTH = 376000.0, 4139600.0  # the scene's origin
 HALF_WIDTH_M, HALF_HEIGHT_M, PIXEL_M = 80.0, 60.0, 0.25
 NODATA = -9999.0
 WIDTH, HEIGHT = 600, 450
+VOLUME = {"box": [0, 0, 15, 90, 0, 0, 0, 70, 0, 0, 0, 30]}
 CAMERA = (450.0, 450.0, 301.0, 224.0, -0.05, 0.01, 0.0005, -0.0004)
 
 SCENE = BoxScene(
@@ -240,20 +241,21 @@ def _write_tiles(folder: Path) -> None:
         part.visual.face_colors = [*box.colour, 255]
         parts.append(part)
     trimesh.util.concatenate(parts).apply_transform(y_up).export(folder / "buildings" / "buildings.glb")
-    volume = {"box": [0, 0, 15, 90, 0, 0, 0, 70, 0, 0, 0, 30]}
-    children = [
-        {"boundingVolume": volume, "geometricError": 0, "content": {"uri": uri}}
-        for uri in ("mesh/ground.glb", "buildings/buildings.glb")
-    ]
-    transform = frame().ecef_from_enu.T.ravel().tolist()
-    root = {
-        "boundingVolume": volume,
-        "geometricError": 100,
-        "refine": "ADD",
-        "transform": transform,
-        "children": children,
-    }
-    content = {"asset": {"version": "1.1"}, "geometricError": 500, "root": root}
+    for part in ("mesh", "buildings"):
+        uri = "ground.glb" if part == "mesh" else "buildings.glb"
+        _write_tileset(folder / part, {"geometricError": 0, "content": {"uri": uri}, "refine": "REPLACE"})
+    children = [{"geometricError": 100, "content": {"uri": f"{part}/tileset.json"}} for part in ("mesh", "buildings")]
+    _write_tileset(folder, {"geometricError": 100, "refine": "ADD", "children": children}, placed=False)
+
+
+def _write_tileset(folder: Path, root: dict[str, Any], *, placed: bool = True) -> None:
+    # As the pipeline writes them: each part stands alone, the whole joins the two.
+    transform = {"transform": frame().ecef_from_enu.T.ravel().tolist()} if placed else {}
+    sphere = {"sphere": [*frame().ecef_from_enu[:3, 3].tolist(), 130]}
+    bounds = VOLUME if placed else sphere
+    children = [{**child, "boundingVolume": sphere} for child in root.get("children", [])]
+    whole = {**root, **({"children": children} if children else {}), "boundingVolume": bounds, **transform}
+    content = {"asset": {"version": "1.1"}, "geometricError": 500, "root": whole}
     (folder / "tileset.json").write_text(json.dumps(content), encoding="utf-8")
 
 
