@@ -10,7 +10,6 @@ import numpy as np
 import psycopg
 import shapely
 from numpy.typing import NDArray
-from scipy.spatial import cKDTree
 
 from twin.crs import transformer
 from twin.settings import CitySettings
@@ -68,9 +67,10 @@ class Anchors:
         known = self.assets.get(class_id)
         if known is None or not len(known) or not len(metres):
             return np.zeros(len(metres), dtype=bool)
-        distance, _ = cKDTree(known).query(metres)
-        near: NDArray[np.bool_] = np.asarray(distance) <= within_m
-        return near
+        hits = shapely.STRtree(shapely.points(known)).query(
+            shapely.points(metres), predicate="dwithin", distance=within_m
+        )
+        return np.isin(np.arange(len(metres)), hits[0])
 
     def _within(self, area: shapely.Geometry | None, metres: Metres) -> NDArray[np.bool_]:
         if area is None:

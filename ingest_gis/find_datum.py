@@ -63,14 +63,15 @@ def decide_datum(
     *,
     asked: DatumChoice,
     declared: Datum | None,
-    indoors: bool,
+    indoors: bool | None,
     class_id: int | None,
     where: str,
 ) -> DatumVerdict:
     """Decide the datum of a delivery's degrees.
 
     lon, lat: (N,) float64, a sample. asked: from the command line. declared: by the mapping, or cgcs2000 when the
-    file itself says EPSG:4490. indoors: the rows belong to buildings. class_id: of assets, None for others.
+    file itself says EPSG:4490. indoors: the rows belong
+    to buildings (True), stand in the street (False), or may do either (None). class_id: of assets, None for others.
     Raises DatumUnsure when asked is auto, the known places do not decide and nothing is declared.
     """
     if asked != "auto":
@@ -91,7 +92,7 @@ def decide_datum(
 
 
 def measure(
-    lon: Degrees, lat: Degrees, anchors: Anchors, *, indoors: bool, class_id: int | None
+    lon: Degrees, lat: Degrees, anchors: Anchors, *, indoors: bool | None, class_id: int | None
 ) -> tuple[DatumFit, ...]:
     """Hold the points, taken as each datum in turn, against the known places. Best first.
 
@@ -102,7 +103,9 @@ def measure(
     return tuple(sorted(fits, key=lambda fit: -fit.log_likelihood))
 
 
-def _fit(datum: Datum, lon: Degrees, lat: Degrees, anchors: Anchors, indoors: bool, class_id: int | None) -> DatumFit:
+def _fit(
+    datum: Datum, lon: Degrees, lat: Degrees, anchors: Anchors, indoors: bool | None, class_id: int | None
+) -> DatumFit:
     project = transformer("EPSG:4490", f"EPSG:{anchors.working_srid}")
     metres: Metres = np.column_stack(project.transform(*to_cgcs2000(lon, lat, datum)))
     given: Metres = np.column_stack(project.transform(lon, lat))
@@ -111,10 +114,12 @@ def _fit(datum: Datum, lon: Degrees, lat: Degrees, anchors: Anchors, indoors: bo
     near = anchors.near_asset(metres, class_id, SAME_ASSET_M) if class_id is not None else np.zeros(len(metres), bool)
     expected = INDOORS_ON_BUILDING if indoors else OUTDOORS_ON_BUILDING
     likelihood = _log_likelihood(inside, IN_DISTRICT) if anchors.outline is not None else 0.0
-    if anchors.buildings:
+    if anchors.buildings and indoors is not None:
         likelihood += _log_likelihood(built[inside], expected)
     likelihood += float(near.sum()) * np.log(1 / 0.05) if _mean(near) >= SAME_ASSET_SHARE else 0.0
-    return DatumFit(datum, _mean(inside), _mean(built), _mean(near), (float(shift[0]), float(shift[1])), likelihood)
+    return DatumFit(
+        datum, _mean(inside), _mean(built), _mean(near), (float(shift[0]), float(shift[1])), float(likelihood)
+    )
 
 
 def _log_likelihood(observed: np.ndarray[tuple[int], np.dtype[np.bool_]], expected: float) -> float:
@@ -126,11 +131,11 @@ def _mean(observed: np.ndarray[tuple[int], np.dtype[np.bool_]]) -> float:
     return float(observed.mean()) if len(observed) else 0.0
 
 
-def _is_sure(fits: tuple[DatumFit, ...], count: int, indoors: bool) -> bool:
+def _is_sure(fits: tuple[DatumFit, ...], count: int, indoors: bool | None) -> bool:
     """Sure: enough points, far likelier than the next datum, and a good fit in itself."""
     best, second = fits[0], fits[1]
     if count < FEWEST_POINTS or best.log_likelihood - second.log_likelihood < SURE_LOG_ODDS:
         return False
-    return best.in_district >= LEAST_IN_DISTRICT and (
-        best.on_building >= LEAST_INDOORS if indoors else best.on_building <= MOST_OUTDOORS
-    )
+    if best.in_district < LEAST_IN_DISTRICT:
+        return False
+    return indoors is None or (best.on_building >= LEAST_INDOORS if indoors else best.on_building <= MOST_OUTDOORS)

@@ -35,6 +35,8 @@ FRAME = struct.Struct(">cQ")
 MAX_FRAME_BYTES = 1 << 30
 READERS = {"vector": "ingest_gis.read_vector", "table": "ingest_gis.read_table"}
 ONLY_DRIVER = "TWIN_ONLY_DRIVER"
+# driver -> what its reader left out: the next reader of the kind need not find out again (and checks all the same).
+_skipped: dict[str, str] = {}
 Info = dict[str, Any]
 EmitInfo = Callable[[Info], None]
 EmitBatch = Callable[[pa.RecordBatch], None]
@@ -74,7 +76,12 @@ class GuardedFile:
     info: Info = field(default_factory=dict)
 
     def __enter__(self) -> GuardedFile:
-        """Start the child and read its info. Raises UnreadableDelivery when the file cannot be opened."""
+        """Start the child and read its info; an open file stays as it is.
+
+        Raises UnreadableDelivery when the file cannot be opened.
+        """
+        if self.info:
+            return self
         if self.path.stat().st_size > self.limits.input_bytes:
             raise UnreadableDelivery(
                 "文件太大 (the file is too large)", where=self.path.name, do="请分批交 (deliver it in parts)"
@@ -86,6 +93,8 @@ class GuardedFile:
             if kind != b"I":
                 raise self._failed(body)
             self.info = json.loads(body)
+            if "skipped_drivers" in self.info:
+                _skipped[str(self.format.driver)] = self.info["skipped_drivers"]
         except BaseException:
             self.close()
             raise
@@ -100,6 +109,7 @@ class GuardedFile:
         if self._child.poll() is None:
             self._child.kill()
         self._child.wait()
+        self.info = {}
         for stream in (self._child.stdout, self._errors):
             if stream is not None:
                 stream.close()
@@ -216,6 +226,8 @@ def _child_environment(driver: str | None) -> dict[str, str]:
     }
     if driver is not None:
         environment[ONLY_DRIVER] = driver
+        if driver in _skipped:
+            environment["GDAL_SKIP"] = _skipped[driver]
     return environment
 
 
@@ -230,6 +242,11 @@ def _send(kind: bytes, body: bytes) -> None:
     sys.stdout.buffer.write(FRAME.pack(kind, len(body)))
     sys.stdout.buffer.write(body)
     sys.stdout.buffer.flush()
+
+
+def _send_info(info: Info) -> None:
+    skipped = os.environ.get("GDAL_SKIP")
+    _send(b"I", json.dumps(info | ({"skipped_drivers": skipped} if skipped else {})).encode())
 
 
 def _send_batch(batch: pa.RecordBatch) -> None:
@@ -259,7 +276,7 @@ def _child() -> None:
     cut_network()
     options = ReadOptions(task["layer"], task["encoding"], task["batch_rows"])
     try:
-        reader.stream(Path(task["path"]), options, lambda info: _send(b"I", json.dumps(info).encode()), _send_batch)
+        reader.stream(Path(task["path"]), options, _send_info, _send_batch)
     except TwinError as error:
         _send(b"E", json.dumps({"what": error.what, "do": error.do}).encode())
     except MemoryError:

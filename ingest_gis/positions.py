@@ -35,10 +35,6 @@ class Placed:
     kinds: NDArray[np.int64]
     shapes_m: Shapes
 
-    def has_position(self, row: int) -> bool:
-        """Whether a row has a position."""
-        return self.geom_m[row] is not None
-
     def snapped(self, row: int) -> bytes:
         """Give a row's geometry snapped to 1 cm, which stands for rows without a code of their own."""
         shape = self.shapes_m[row]

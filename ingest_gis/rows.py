@@ -146,7 +146,7 @@ class RowMaker:
 
     def _make(self, row: int, number: int, values: dict[str, Any], placed: Placed) -> StageRow:
         geom, geom_m = placed.geom[row], placed.geom_m[row]
-        public, private = self._builder.build(values, placed.has_position(row))
+        public, private = self._builder.build(values)
         key = values.get("key")
         if key is None:
             key = "g" + hashlib.blake2b(placed.snapped(row), digest_size=10).hexdigest()

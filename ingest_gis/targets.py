@@ -57,7 +57,7 @@ class RowBuilder:
         if self._mapping.target in ("admin_unit", "grid"):
             self._check_parents(values, problems)
 
-    def build(self, values: Values, has_position: bool) -> Documents:
+    def build(self, values: Values) -> Documents:
         """Build the public and the private document of one row that passed."""
         return self._build(values)
 

@@ -42,7 +42,12 @@ class Region:
     def prefix(self) -> re.Pattern[str]:
         """Match any run of these names at the start of a text."""
         names = sorted({self.district, *self.aliases, *self.ancestors}, key=len, reverse=True)
-        return re.compile("^(?:" + "|".join(map(re.escape, names)) + ")+") if names else re.compile("(?!)")
+        # 牟平 without 区 is left out only when a name of its own follows: 牟平正阳路, not 牟平大街.
+        short = self.district.rstrip("区县市")
+        bare = (
+            rf"|{re.escape(short)}(?!大街|大道|街|路|道|胡同|巷|区|县|市|镇|乡)(?=\D{{2,}})" if len(short) > 1 else ""
+        )
+        return re.compile("^(?:" + "|".join(map(re.escape, names)) + bare + ")+")
 
 
 def _number(match: re.Match[str]) -> str:

@@ -1,5 +1,174 @@
-"""Commands of the group ingest."""
+"""Command `twin ingest`: a department's files into the twin."""
 
+from __future__ import annotations
+
+from collections import Counter
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import orjson
 import typer
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TaskID, TaskProgressColumn, TextColumn, TimeRemainingColumn
+from rich.table import Table
+
+from twin.settings import read_settings
+
+if TYPE_CHECKING:
+    from ingest_gis.run_ingest import DeliveryReport
 
 app = typer.Typer(no_args_is_help=True)
+COUNTS = ("read", "inserted", "changed", "unchanged", "rejected")
+HEADINGS = ("读取 read", "新增 inserted", "更改 changed", "未变 unchanged", "拒收 rejected")
+
+
+class DatumOption(StrEnum):
+    """Datums a delivery's degrees may be in."""
+
+    auto = "auto"
+    cgcs2000 = "cgcs2000"
+    gcj02 = "gcj02"
+    bd09 = "bd09"
+
+
+@app.command()
+def ingest(
+    files: Annotated[
+        list[Path], typer.Argument(metavar="FILE...", help="Shapefile, GeoPackage, GeoJSON, CSV, XLSX ...")
+    ],
+    mapping: Annotated[str | None, typer.Option(help="Mapping: a name (repairs) or a file; else found.")] = None,
+    department: Annotated[str | None, typer.Option(help="Code of the department that delivers.")] = None,
+    crs: Annotated[str | None, typer.Option(help="Coordinate system, e.g. EPSG:4550 or a PROJ string.")] = None,
+    datum: Annotated[DatumOption, typer.Option(help="Datum of degrees; auto holds them against known places.")] = (
+        DatumOption.auto
+    ),
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would happen; write nothing.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print the result as JSON.")] = False,
+) -> None:
+    """Take a department's files into the twin: 数据入库.
+
+    Each row is accepted or set aside with its reason; giving the same file again changes nothing; a load that was
+    killed goes on where it stopped.
+
+    Example: twin ingest deliveries/*.shp deliveries/*.gpkg deliveries/*.csv deliveries/*.xlsx
+
+    Example: twin ingest lamps.csv --mapping lamps --datum gcj02 --dry-run
+    """
+    from ingest_gis.run_ingest import IngestOptions, ingest_files
+
+    options = IngestOptions(mapping, department, crs, datum.value, dry_run)
+    console = Console(stderr=True)
+    with _progress_bar(console) as bar:
+        tasks: dict[str, TaskID] = {}
+
+        def show(what: str, done: int, total: int | None) -> None:
+            if what not in tasks:
+                tasks[what] = bar.add_task(what, total=total, rate="")
+            speed = bar.tasks[tasks[what]].speed
+            rate = f"{speed:,.0f} 行/s" if speed else ""
+            bar.update(tasks[what], completed=done, total=max(total or done, done), rate=rate)
+
+        reports = ingest_files(read_settings(), files, options, show)
+    if as_json:
+        typer.echo(orjson.dumps(as_document(reports), option=orjson.OPT_INDENT_2))
+    else:
+        show_reports(reports, Console())
+    for report in reports:
+        if report.error is not None:
+            typer.secho(str(report.error), fg=typer.colors.RED, err=True)
+    if any(report.error is not None for report in reports):
+        raise typer.Exit(1)
+
+
+def _progress_bar(console: Console) -> Progress:
+    columns = (TextColumn("{task.description}"), BarColumn(), TaskProgressColumn(), TextColumn("{task.fields[rate]}"))
+    return Progress(*columns, TimeRemainingColumn(), console=console, transient=True, disable=not console.is_terminal)
+
+
+def as_document(reports: list[DeliveryReport]) -> dict[str, Any]:
+    """Give the result as `--json` prints it: sums over all files, then each file or layer by itself."""
+    entries = [_entry(report) for report in reports]
+    batches = [entry["batch"] for entry in entries if entry["batch"] is not None]
+    seconds = sum(report.seconds for report in reports)
+    rows = sum(report.rows_now for report in reports)
+    reasons: Counter[str] = sum((report.reasons for report in reports), Counter())
+    return {
+        "batch": batches[0] if len(batches) == 1 else None,
+        **{name: sum(getattr(report.counts, name) for report in reports) for name in COUNTS},
+        "reasons": dict(reasons),
+        "seconds": round(seconds, 3),
+        "rows_per_second": round(rows / seconds, 1) if seconds else 0.0,
+        "batches": batches,
+        "files": entries,
+    }
+
+
+def _entry(report: DeliveryReport) -> dict[str, Any]:
+    verdict = report.datum
+    return {
+        "file": report.file,
+        "layer": report.layer,
+        "mapping": report.mapping,
+        "target": report.target,
+        "batch": report.batch,
+        **vars(report.counts),
+        "reasons": dict(report.reasons),
+        "notes": dict(report.notes),
+        "unknown_classes": dict(report.unknown_classes),
+        "unplaced_columns": report.unplaced_columns,
+        "crs": report.crs,
+        "crs_how": None if report.crs_how is None else {"zh": report.crs_how[0], "en": report.crs_how[1]},
+        "datum": None if verdict is None else {
+            "taken": verdict.datum, "sure": verdict.sure, "zh": verdict.how_zh, "en": verdict.how_en,
+            "fits": [vars(fit) for fit in verdict.fits],
+        },
+        "encoding": report.encoding,
+        "resumed": report.resumed,
+        "dry_run": report.dry_run,
+        "seconds": round(report.seconds, 3),
+        "rows_per_second": round(report.rows_per_second, 1),
+        "error": None if report.error is None else str(report.error),
+    }  # fmt: skip
+
+
+def show_reports(reports: list[DeliveryReport], console: Console) -> None:
+    """Print what became of each file, and why rows were set aside, in both languages."""
+    from ingest_gis.rules import rules
+
+    title = "试运行, 未写入 (dry run, nothing written)" if any(report.dry_run for report in reports) else None
+    table = Table("文件 file", "类型 target", *HEADINGS, "行/秒 rows/s", title=title)
+    for report in reports:
+        name = report.file if report.layer is None else f"{report.file}:{report.layer}"
+        counts = [str(getattr(report.counts, column)) for column in COUNTS]
+        table.add_row(name, report.target or "-", *counts, f"{report.rows_per_second:,.0f}")
+    console.print(table)
+    for report in reports:
+        _show_details(report, console)
+    reasons = Table("原因 reason", "行数 rows", "说明", "meaning", "怎么办 what to do")
+    for report in reports:
+        for code, count in report.reasons.most_common():
+            rule = rules()[code]
+            reasons.add_row(f"{report.file} {code}", str(count), rule.zh, rule.en, f"{rule.fix_zh} / {rule.fix_en}")
+    if reasons.row_count:
+        console.print(reasons)
+
+
+def _show_details(report: DeliveryReport, console: Console) -> None:
+    from ingest_gis.rules import rules
+
+    lines = []
+    if report.resumed:
+        lines.append("从上次中断处继续 (resumed where the last run stopped)")
+    if report.crs_how is not None and report.crs is not None:
+        lines.append(f"坐标系 {report.crs}: {report.crs_how[0]} ({report.crs_how[1]})")
+    if report.datum is not None:
+        lines.append(f"基准 {report.datum.datum}: {report.datum.how_zh} ({report.datum.how_en})")
+        lines += [f"  {fit.in_words()}" for fit in report.datum.fits]
+    if report.unplaced_columns:
+        lines.append(f"未收录的列 (columns left out): {', '.join(report.unplaced_columns)}")
+    for word, count in report.unknown_classes.most_common(10):
+        lines.append(f"不认得的类别 (unknown class): {word} × {count}")
+    lines += [f"{rules()[code].zh} ({rules()[code].en}): {count}" for code, count in report.notes.items()]
+    if lines:
+        console.print(f"[bold]{report.file}[/bold]", *lines, sep="\n  ", highlight=False)

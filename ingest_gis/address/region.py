@@ -1,0 +1,24 @@
+"""The names above the street in one city, from its settings and data/addresses/<code>.yaml."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import yaml
+
+from ingest_gis.address.normalise import Normaliser, Region
+from twin.settings import SHIPPED_DATA, CitySettings
+
+
+def read_region(city: CitySettings, folder: Path = SHIPPED_DATA / "addresses") -> Region:
+    """Read the region of a city; without a file of its own, only the district's name is known."""
+    path = folder / f"{city.code}.yaml"
+    if not path.exists():
+        return Region(city.name_zh)
+    raw = yaml.safe_load(path.read_text(encoding="utf-8"))
+    return Region(raw["district"], tuple(raw.get("district_aliases", ())), tuple(raw.get("ancestors", ())))
+
+
+def read_normaliser(city: CitySettings) -> Normaliser:
+    """Make the address normaliser of a city."""
+    return Normaliser(read_region(city))

@@ -1,0 +1,385 @@
+"""Take a delivery into the twin: open, map, place, check, load. One file or layer after the other."""
+
+from __future__ import annotations
+
+import hashlib
+import time
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass, field, replace
+from itertools import chain
+from pathlib import Path
+from typing import Any
+
+import psycopg
+import pyarrow as pa
+
+from ingest_gis.address.parse import AddressParser, Gazetteer
+from ingest_gis.address.region import read_normaliser
+from ingest_gis.anchors import Anchors, read_anchors
+from ingest_gis.classes import read_classes
+from ingest_gis.find_datum import DatumChoice, DatumVerdict, decide_datum
+from ingest_gis.gdal_guard import GuardedFile, ReadOptions, open_guarded
+from ingest_gis.load import BatchLoader, Counts, Delivery, bound_values, find_changes
+from ingest_gis.mappings import TARGETS, DeliveryMapping, choose_mapping
+from ingest_gis.positions import PositionReader, sample_points
+from ingest_gis.rows import RowMaker
+from ingest_gis.source_crs import SourceCrs, find_source_crs, name_of
+from ingest_gis.sql_text import statement, statements
+from ingest_gis.targets import RowBuilder, Surroundings
+from twin.actions.settle_places import settle_places
+from twin.cluster import server
+from twin.errors import BadInput, TwinError
+from twin.session import Actor, transaction
+from twin.settings import Settings
+
+Progress = Callable[[str, int, int | None], None]  # what, rows done, rows in all (None: not known)
+HELD_OPEN = 16  # readers kept open between planning and loading
+PLACES_THEMSELVES = ("admin_unit", "grid")
+INDOORS: dict[str, bool | None] = {"entity": True, "building": True, "asset": False}
+
+
+@dataclass(frozen=True)
+class IngestOptions:
+    """How to take deliveries in. mapping: a shipped name or a path. department: a code. crs, datum: as said."""
+
+    mapping: str | None = None
+    department: str | None = None
+    crs: str | None = None
+    datum: DatumChoice = "auto"
+    dry_run: bool = False
+    batch_rows: int = 20_000
+    actor: str = "twin ingest"
+
+
+@dataclass
+class DeliveryReport:
+    """What became of one file or layer. error: why nothing was taken, None otherwise."""
+
+    file: str
+    layer: str | None = None
+    mapping: str | None = None
+    target: str | None = None
+    batch: int | None = None
+    counts: Counts = field(default_factory=Counts)
+    reasons: Counter[str] = field(default_factory=Counter)
+    notes: Counter[str] = field(default_factory=Counter)
+    unknown_classes: Counter[str] = field(default_factory=Counter)
+    unplaced_columns: list[str] = field(default_factory=list)
+    crs: str | None = None
+    crs_how: tuple[str, str] | None = None
+    datum: DatumVerdict | None = None
+    encoding: str | None = None
+    resumed: bool = False
+    dry_run: bool = False
+    seconds: float = 0.0
+    rows_now: int = 0
+    error: TwinError | None = None
+
+    @property
+    def rows_per_second(self) -> float:
+        """Rows of this run (not of the part already loaded before a resume) a second."""
+        return self.rows_now / self.seconds if self.seconds > 0 else 0.0
+
+
+@dataclass
+class Layer:
+    """One layer of one file, the mapping it is read with, and its open reader (None: to be opened again)."""
+
+    path: Path
+    name: str | None
+    mapping: DeliveryMapping
+    opened: GuardedFile | None = None
+
+
+def _no_progress(what: str, done: int, total: int | None) -> None:
+    return
+
+
+def ingest_files(
+    settings: Settings, paths: Sequence[Path], options: IngestOptions, progress: Progress = _no_progress
+) -> list[DeliveryReport]:
+    """Take files into the twin, places before what stands in them. A file that cannot be taken stops no other.
+
+    Returns one report for each layer, and one with `error` for each file that could not be read.
+    Raises DatabaseUnavailable when there is no database.
+    """
+    reports: list[DeliveryReport] = []
+    with ExitStack() as held:
+        layers: list[Layer] = []
+        for path in paths:
+            try:
+                planned, refused = plan_file(path, options, held if len(layers) < HELD_OPEN else None)
+                layers += planned
+                reports += refused
+            except TwinError as error:
+                reports.append(DeliveryReport(path.name, error=error))
+        layers.sort(key=lambda layer: TARGETS.index(layer.mapping.target))
+        with server.connect(settings, "ingest", autocommit=True) as connection:
+            for layer in layers:
+                try:
+                    reports.append(_ingest_layer(connection, settings, layer, options, progress))
+                except TwinError as error:
+                    failed = DeliveryReport(layer.path.name, layer.name, layer.mapping.name, layer.mapping.target)
+                    reports.append(replace(failed, error=error))
+            if layers and not options.dry_run:
+                with transaction(connection, Actor(options.actor, role="system", purpose="settle places")) as cursor:
+                    settle_places(cursor)
+    return reports
+
+
+def plan_file(
+    path: Path, options: IngestOptions, held: ExitStack | None = None
+) -> tuple[list[Layer], list[DeliveryReport]]:
+    """Find the layers of a file and the mapping of each; layers that no mapping fits get a report that says so.
+
+    held: keeps the readers open for the load that follows; None closes them.
+    Raises UnreadableDelivery when the file cannot be opened.
+    """
+    planned: list[Layer] = []
+    refused: list[DeliveryReport] = []
+    with ExitStack() as own:
+        keep = held or own
+        first = keep.enter_context(open_guarded(path, ReadOptions(batch_rows=options.batch_rows)))
+        for name in list(first.info["layers"]) or [None]:
+            is_first = name == first.info["layer"]
+            reading = ReadOptions(layer=name, batch_rows=options.batch_rows)
+            file = first if is_first else keep.enter_context(open_guarded(path, reading))
+            try:
+                mapping = choose_mapping(options.mapping, file.info["fields"], name, path.name)
+                planned.append(Layer(path, name, mapping, file if held is not None else None))
+            except TwinError as error:
+                refused.append(DeliveryReport(path.name, name, error=error))
+    return planned, refused
+
+
+def _ingest_layer(
+    connection: psycopg.Connection[Any],
+    settings: Settings,
+    layer: Layer,
+    options: IngestOptions,
+    progress: Progress,
+) -> DeliveryReport:
+    began = time.monotonic()
+    mapping = layer.mapping
+    report = DeliveryReport(layer.path.name, layer.name, mapping.name, mapping.target, dry_run=options.dry_run)
+    department_id = find_department(connection, mapping, options)
+    opened = layer.opened or open_guarded(layer.path, ReadOptions(layer=layer.name, batch_rows=options.batch_rows))
+    with opened as file:
+        stream = file.batches()
+        head = next(stream, None)
+        report.encoding = file.info["encoding"]
+        report.unplaced_columns = mapping.unplaced(file.info["fields"])
+        if head is not None:
+            anchors = read_anchors(connection, settings.city)
+            crs, verdict = _find_place_system(file, head, layer, anchors, connection, options)
+            maker = _row_maker(connection, settings, layer, file.info["fields"], anchors, crs, verdict)
+            report.crs, report.datum = name_of(crs.crs) if crs else None, verdict
+            report.crs_how = (crs.how_zh, crs.how_en) if crs else None
+            delivery = _delivery(layer, report, department_id, options)
+            actor = Actor(options.actor, role="ingest", department_id=department_id, purpose="ingest")
+            run = _compare if options.dry_run else _load
+            run(connection, delivery, actor, maker, chain([head], stream), report, file.info["rows"], progress)
+    report.seconds = time.monotonic() - began
+    return report
+
+
+def _load(
+    connection: psycopg.Connection[Any],
+    delivery: Delivery,
+    actor: Actor,
+    maker: RowMaker,
+    batches: Iterable[pa.RecordBatch],
+    report: DeliveryReport,
+    total: int | None,
+    progress: Progress,
+) -> None:
+    """Load the rows; those settled by an earlier, broken run are only looked at to remember their codes."""
+    with BatchLoader(connection, delivery, actor).open() as loader:
+        report.batch, report.resumed = loader.batch_id, loader.resumed
+        seen = 0
+        for batch in batches:
+            for part, is_settled in _cut(batch, loader.checkpoint - seen if loader.resumed else 0):
+                prepared = maker.prepare(part)
+                seen += part.num_rows
+                if is_settled:
+                    continue
+                loader.load(prepared)
+                report.rows_now += prepared.read
+                report.notes += prepared.notes
+                report.unknown_classes += prepared.unknown_classes
+                progress(delivery.file, seen, total)
+        report.counts, report.reasons = loader.counts, loader.reasons()
+
+
+def _cut(batch: pa.RecordBatch, settled: int) -> Iterator[tuple[pa.RecordBatch, bool]]:
+    """Cut a batch into the part that was settled before and the part that was not."""
+    settled = min(max(settled, 0), batch.num_rows)
+    if settled:
+        yield batch.slice(0, settled), True
+    if settled < batch.num_rows:
+        yield batch.slice(settled), False
+
+
+def _compare(
+    connection: psycopg.Connection[Any],
+    delivery: Delivery,
+    actor: Actor,
+    maker: RowMaker,
+    batches: Iterable[pa.RecordBatch],
+    report: DeliveryReport,
+    total: int | None,
+    progress: Progress,
+) -> None:
+    """Say what a load would do; nothing is written but the session's own staging tables."""
+    connection.execute(statement("stage"))
+    target = delivery.mapping.target
+    for batch in batches:
+        prepared = maker.prepare(batch)
+        with transaction(connection, actor) as cursor:
+            values = bound_values(delivery.mapping, delivery.department_id)
+            report.counts.add(find_changes(cursor, statements(f"load_{target}"), prepared, values))
+        report.reasons.update(row.code for row in prepared.rejected)
+        report.notes += prepared.notes
+        report.unknown_classes += prepared.unknown_classes
+        report.rows_now += prepared.read
+        progress(delivery.file, report.rows_now, total)
+
+
+def find_department(
+    connection: psycopg.Connection[Any], mapping: DeliveryMapping, options: IngestOptions
+) -> int | None:
+    """Find (or, unless this is a dry run, enter) the department that delivers.
+
+    Raises BadInput when --department names one the twin does not know, or the mapping names none and none is given.
+    """
+    sql = statements("batch")
+    with transaction(connection, Actor(options.actor, role="system", purpose="ingest")) as cursor:
+        if options.department is None and mapping.department is not None and not options.dry_run:
+            values = {"name_en": None, **mapping.department}
+            cursor.execute(sql["department"], values)
+        code = options.department or (mapping.department or {}).get("code")
+        cursor.execute(sql["department_id"], {"code": code})
+        found = cursor.fetchone()
+    if found is not None:
+        return int(found[0])
+    if options.department is None and mapping.department is not None:
+        return None  # a dry run of a department's first delivery
+    raise BadInput(
+        f"没有部门 {options.department} (no such department)"
+        if options.department
+        else "没有说明交付部门 (no department)",
+        do="请用 --department 给出库中的部门代码 (give a known department's code with --department)",
+    )
+
+
+def _find_place_system(
+    file: GuardedFile,
+    head: pa.RecordBatch,
+    layer: Layer,
+    anchors: Anchors,
+    connection: psycopg.Connection[Any],
+    options: IngestOptions,
+) -> tuple[SourceCrs | None, DatumVerdict | None]:
+    """Find the coordinate system, axis order and datum of a delivery from its first batch."""
+    mapping, position = layer.mapping, layer.mapping.position
+    if position.kind == "none":
+        return None, None
+    points = sample_points(mapping, head)
+    if not len(points) and not position.required:
+        points = points[:0]
+    declared = file.info["crs"] if position.kind == "geometry" else position.crs
+    if position.kind == "lonlat":
+        declared = declared or "EPSG:4490"
+    if declared is None and options.crs is None and not len(points):
+        return (SourceCrs("EPSG:4490", False, "没有坐标", "no coordinates"), None)
+    crs = find_source_crs(
+        points,
+        given=options.crs,
+        declared=declared,
+        working_srid=anchors.working_srid,
+        inside=anchors.near_district,
+        where=layer.path.name,
+    )
+    if not crs.is_geographic or mapping.target in PLACES_THEMSELVES:
+        return crs, None
+    ordered = points[:, ::-1] if crs.swapped else points
+    verdict = decide_datum(
+        ordered[:, 0].copy(),
+        ordered[:, 1].copy(),
+        anchors,
+        asked=options.datum,
+        declared=position.datum or ("cgcs2000" if crs.crs == "EPSG:4490" else None),  # type: ignore[arg-type]
+        indoors=INDOORS.get(mapping.target, False if mapping.class_column else None),
+        class_id=_class_id(connection, mapping),
+        where=layer.path.name,
+    )
+    return crs, verdict
+
+
+def _class_id(connection: psycopg.Connection[Any], mapping: DeliveryMapping) -> int | None:
+    if mapping.class_column is None or mapping.class_column.fixed is None:
+        return None
+    return read_classes(connection).classes[mapping.class_column.fixed].class_id
+
+
+def _row_maker(
+    connection: psycopg.Connection[Any],
+    settings: Settings,
+    layer: Layer,
+    columns: Sequence[str],
+    anchors: Anchors,
+    crs: SourceCrs | None,
+    verdict: DatumVerdict | None,
+) -> RowMaker:
+    around = read_surroundings(connection, settings)
+    positions = PositionReader(layer.mapping, columns, anchors, crs, verdict.datum if verdict else "cgcs2000")
+    return RowMaker(layer.mapping, columns, positions, RowBuilder(layer.mapping, columns, around))
+
+
+def read_surroundings(connection: psycopg.Connection[Any], settings: Settings) -> Surroundings:
+    """Read what rows are checked against: classes, administrative units, known roads and compounds."""
+    sql = statements("surroundings")
+    with connection.transaction(), connection.cursor() as cursor:
+        units = cursor.execute(sql["admin_units"]).fetchall()
+        names = cursor.execute(sql["address_names"]).fetchall()
+    gazetteer = Gazetteer.of(
+        (name for _, level, name in units if level == 4),
+        (name for _, level, name in units if level == 5),
+        (road or "" for road, _ in names),
+        (compound or "" for _, compound in names),
+    )
+    return Surroundings(
+        settings.city,
+        read_classes(connection),
+        frozenset(code for code, _, _ in units),
+        read_normaliser(settings.city),
+        AddressParser(gazetteer),
+    )
+
+
+def _delivery(layer: Layer, report: DeliveryReport, department_id: int | None, options: IngestOptions) -> Delivery:
+    return Delivery(
+        file=layer.path.name,
+        file_sha256=file_sha256(layer.path),
+        layer=layer.name,
+        mapping=layer.mapping,
+        department_id=department_id,
+        source_crs=report.crs,
+        source_datum=report.datum.datum if report.datum else None,
+        encoding=report.encoding,
+        settings={"crs": report.crs, "datum": report.datum.datum if report.datum else None},
+    )
+
+
+def file_sha256(path: Path) -> str:
+    """Compute the sha256 of a delivery: of the file, or of all parts of a Shapefile in the order of their names."""
+    is_shapefile = path.suffix.lower() == ".shp"
+    parts = [item for item in path.parent.iterdir() if item.stem == path.stem] if is_shapefile else [path]
+    digest = hashlib.sha256()
+    for part in sorted(parts):
+        with part.open("rb") as file:
+            while piece := file.read(1 << 20):
+                digest.update(piece)
+    return digest.hexdigest()

@@ -1,0 +1,41 @@
+-- :department  who delivers; known departments keep their names
+INSERT INTO twin.department (code, name_zh, name_en) VALUES (%(code)s, %(name_zh)s, %(name_en)s)
+ON CONFLICT (code) DO NOTHING;
+
+-- :department_id
+SELECT department_id FROM twin.department WHERE code = %(code)s;
+
+-- :unfinished  a load of this very file, read in this very way, that did not come to its end
+SELECT batch_id, checkpoint, read, inserted, changed, unchanged, rejected FROM twin.batch
+WHERE file_sha256 = %(file_sha256)s AND target = %(target)s AND layer IS NOT DISTINCT FROM %(layer)s
+  AND mapping = %(mapping)s AND department_id IS NOT DISTINCT FROM %(department_id)s AND state IN ('running', 'failed')
+ORDER BY batch_id DESC LIMIT 1;
+
+-- :resume
+UPDATE twin.batch SET state = 'running', finished_at = NULL WHERE batch_id = %(batch_id)s;
+
+-- :open
+INSERT INTO twin.batch (department_id, target, file, file_sha256, layer, mapping, source_crs, source_datum, encoding, state)
+VALUES (%(department_id)s, %(target)s, %(file)s, %(file_sha256)s, %(layer)s, %(mapping)s, %(source_crs)s, %(source_datum)s,
+        %(encoding)s, 'running')
+RETURNING batch_id;
+
+-- :settle  counts and checkpoint, in the transaction of the rows they speak of
+UPDATE twin.batch
+SET read = read + %(read)s, inserted = inserted + %(inserted)s, changed = changed + %(changed)s,
+    unchanged = unchanged + %(unchanged)s, rejected = rejected + %(rejected)s, checkpoint = checkpoint + %(read)s
+WHERE batch_id = %(batch_id)s AND checkpoint = %(checkpoint)s;
+
+-- :quarantine  rows set aside, as delivered (COPY cannot write to a table with row policies)
+INSERT INTO private.quarantine (batch_id, department_id, row_no, reason_code, detail, raw)
+SELECT %(batch_id)s, %(department_id)s, q.row_no, q.code, q.detail, q.raw::jsonb
+FROM unnest(%(row_nos)s::bigint[], %(codes)s::text[], %(details)s::text[], %(raws)s::text[]) AS q (row_no, code, detail, raw);
+
+-- :finish
+UPDATE twin.batch SET state = %(state)s, finished_at = clock_timestamp() WHERE batch_id = %(batch_id)s;
+
+-- :reasons
+SELECT reason_code, count(*) FROM private.quarantine WHERE batch_id = %(batch_id)s GROUP BY reason_code ORDER BY 2 DESC, 1;
+
+-- :register_version  the version the register will have when this batch has been loaded
+SELECT coalesce(max(register_version), 0) + 1 FROM twin.address WHERE batch_id IS DISTINCT FROM %(batch_id)s;

@@ -1,0 +1,38 @@
+-- :find
+INSERT INTO stage_todo (row_no, target_id)
+SELECT s.row_no, t.record_id
+FROM stage_row s
+  LEFT JOIN twin.record t ON t.department_id = %(department_id)s AND t.kind = %(kind)s AND t.source_key = s.key
+  LEFT JOIN private.record p ON p.record_id = t.record_id
+WHERE t.record_id IS NULL OR t.row_hash IS DISTINCT FROM s.row_hash OR t.valid_to IS NOT NULL
+   OR p.payload IS DISTINCT FROM s.private;
+
+-- :insert
+INSERT INTO twin.record (department_id, kind, source_key, title_zh, recorded_at, state, attributes, address_given,
+                         geom, geom_m, admin_id, grid_id, row_hash, batch_id, evidence_id)
+SELECT %(department_id)s, %(kind)s, s.key, s.doc ->> 'title_zh', (s.doc ->> 'recorded_at')::timestamptz, s.doc ->> 'state',
+       s.doc -> 'attributes', s.doc ->> 'address_given',
+       ST_PointOnSurface(ST_GeomFromEWKB(s.geom)), ST_PointOnSurface(ST_GeomFromEWKB(s.geom_m)),
+       t.admin_id, t.grid_id, s.row_hash, %(batch_id)s, t.evidence_id
+FROM stage_todo t JOIN stage_row s USING (row_no) WHERE t.target_id IS NULL ORDER BY s.row_no;
+
+-- :update
+UPDATE twin.record r
+SET title_zh = s.doc ->> 'title_zh', recorded_at = (s.doc ->> 'recorded_at')::timestamptz, state = s.doc ->> 'state',
+    attributes = s.doc -> 'attributes', address_given = s.doc ->> 'address_given',
+    geom = ST_PointOnSurface(ST_GeomFromEWKB(s.geom)), geom_m = ST_PointOnSurface(ST_GeomFromEWKB(s.geom_m)),
+    admin_id = coalesce(t.admin_id, r.admin_id), grid_id = coalesce(t.grid_id, r.grid_id),
+    row_hash = s.row_hash, batch_id = %(batch_id)s, evidence_id = t.evidence_id, valid_to = NULL
+FROM stage_todo t JOIN stage_row s USING (row_no) WHERE t.target_id = r.record_id;
+
+-- :after
+WITH now_private AS (
+  SELECT r.record_id, s.private
+  FROM stage_todo t JOIN stage_row s USING (row_no)
+    JOIN twin.record r ON r.department_id = %(department_id)s AND r.kind = %(kind)s AND r.source_key = s.key
+), gone AS (
+  DELETE FROM private.record p USING now_private n WHERE p.record_id = n.record_id AND n.private IS NULL
+)
+INSERT INTO private.record AS p (record_id, department_id, payload)
+SELECT record_id, %(department_id)s, private FROM now_private WHERE private IS NOT NULL
+ON CONFLICT (record_id) DO UPDATE SET payload = excluded.payload;
