@@ -1,0 +1,120 @@
+"""The commands people type: twin db ..., twin doctor. Exit status 0 ok, 1 failed, 2 bad usage."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import sys
+import tempfile
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from tests.databases import Database
+from twin.cli.main import main
+from twin.cluster import doctor, server
+from twin.settings import read_settings
+
+
+@dataclass(frozen=True)
+class Done:
+    returncode: int
+    stdout: str
+    stderr: str
+
+
+Twin = Callable[..., Done]
+
+
+@pytest.fixture
+def twin(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Twin:
+    """Run a command line in this process, from its words to its exit status (a process of its own takes seconds)."""
+
+    def run(*words: str, **environment: str) -> Done:
+        with monkeypatch.context() as patch:
+            for name, value in ({"TWIN_DATABASE_URL": ""} | environment).items():
+                patch.setenv(name, value)
+            patch.setattr(sys, "argv", ["twin", *words])
+            try:
+                main()
+                status = 0
+            except SystemExit as end:
+                status = int(end.code or 0)
+        out, err = capsys.readouterr()
+        return Done(status, out, err)
+
+    return run
+
+
+@pytest.fixture(scope="module")
+def place() -> Iterator[Path]:
+    folder = Path(tempfile.mkdtemp(prefix="twin-cli-"))
+    folder.chmod(0o755)
+    yield folder
+    server.stop(read_settings({"TWIN_DATA_DIR": str(folder / "var")}))
+    shutil.rmtree(folder, ignore_errors=True)
+
+
+def test_a_database_from_nothing_to_backup_and_back(twin: Twin, place: Path) -> None:
+    var = str(place / "var")
+    before = twin("db", "status", TWIN_DATA_DIR=var)
+    assert (before.returncode, "not made yet" in before.stdout) == (1, True)
+    assert "has been started" in twin("db", "start", TWIN_DATA_DIR=var).stdout
+    assert "is running" in twin("db", "start", TWIN_DATA_DIR=var).stdout
+    status = json.loads(twin("db", "status", "--json", TWIN_DATA_DIR=var).stdout)
+    assert (status["kind"], status["running"], status["schema"]) == ("private", True, "current")
+    product = place / "var" / "surveys" / "s" / "products" / "a.bin"
+    product.parent.mkdir(parents=True)
+    product.write_bytes(b"product")
+
+    done = twin("db", "backup", str(place / "a.twin"), TWIN_DATA_DIR=var)
+    assert done.returncode == 0, done.stderr
+    product.unlink()
+    done = twin("db", "restore", "--drop-old", str(place / "a.twin"), TWIN_DATA_DIR=var)
+    assert done.returncode == 0, done.stderr
+    assert product.read_bytes() == b"product"
+    again = twin("db", "backup", str(place / "a.twin"), TWIN_DATA_DIR=var)
+    assert (again.returncode, "exists already" in again.stderr, "Traceback" in again.stderr) == (1, True, False)
+    assert "has been stopped" in twin("db", "stop", TWIN_DATA_DIR=var).stdout
+    assert "was not running" in twin("db", "stop", TWIN_DATA_DIR=var).stdout
+
+
+def test_a_given_server_is_upgraded_and_never_stopped(twin: Twin, database: Database) -> None:
+    url = {"TWIN_DATABASE_URL": database.settings.database_url or ""}
+    assert "0002 -> 0002" in twin("db", "upgrade", **url).stdout
+    assert "not ours to stop" in twin("db", "stop", **url).stdout
+    assert json.loads(twin("db", "status", "--json", **url).stdout)["kind"] == "external"
+
+
+def test_an_unreachable_server_is_one_clear_line(twin: Twin) -> None:
+    done = twin("db", "upgrade", TWIN_DATABASE_URL="postgresql://u:p4ss-word@127.0.0.1:1/x")
+    assert done.returncode == 1
+    assert "127.0.0.1:1" in done.stderr
+    assert "p4ss-word" not in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_bad_usage_is_status_2(twin: Twin) -> None:
+    assert twin("db", "backup").returncode == 2
+
+
+def test_the_doctor_names_versions_and_what_is_missing(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setattr(doctor, "LIBRARIES", {"nosuchlibrary": ("libnosuch1", "nobody")})
+    found = {finding.name: finding for finding in doctor.examine(read_settings({"TWIN_DATA_DIR": str(tmp_path)}))}
+    assert found["postgresql"].state == "ok"
+    assert "PostGIS" in found["postgresql"].value
+    assert found["gdal"].value[0].isdigit()
+    assert found["libnosuchlibrary"].state == "missing"
+    assert found["libnosuchlibrary"].do == "sudo apt-get install -y --no-install-recommends libnosuch1"
+    assert found["database"].do == "Run: twin db start"
+    assert "ms" in found["disk speed"].value
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_the_doctor_reports_the_database_as_json(twin: Twin, database: Database) -> None:
+    done = twin("doctor", "--json", TWIN_DATABASE_URL=database.settings.database_url or "")
+    found = {finding["name"]: finding for finding in json.loads(done.stdout)}
+    assert found["database version"]["value"] == "0002"
+    assert done.returncode == (1 if any(finding["state"] == "missing" for finding in found.values()) else 0)
