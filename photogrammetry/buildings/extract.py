@@ -46,8 +46,8 @@ VERSION = 1
 OVERVIEW_CELLS = 30_000_000
 BATCH = 24
 DEFINITION = (
-    "ground_h_m: median of the bare ground in a ring 0.8-4 m around the outline; roof_h_m: median of the roof surface "
-    "more than 0.5 m inside the outline; height_m: their difference; eave_h_m, ridge_h_m: 10th and 95th percentile"
+    "ground_h_m: median of the bare ground 0.5-2 m outside the outline; roof_h_m: median of the roof surface inside "
+    "the outline; height_m: their difference; eave_h_m, ridge_h_m: 10th and 95th percentile"
 )
 
 

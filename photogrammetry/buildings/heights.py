@@ -1,8 +1,8 @@
 """How high a building is, how sure that is, and why it may not be.
 
-Ground height: median of the bare ground in a ring around the outline, other buildings left out. Roof height: median
-of the surface on the roof, away from its edges, which for a pitched roof lies midway between eave and ridge; the
-10th and 95th percentile are given beside it as eave and ridge. Height: their difference.
+Ground height: median of the bare ground 0.5 to 2 m outside the outline, other buildings left out. Roof height: median
+of the roof's surface inside the outline, which for a pitched roof lies midway between eave and ridge; the 10th and
+95th percentile are given beside it as eave and ridge. Height: their difference.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ from scipy import ndimage
 from photogrammetry.drone.surface_cells import MEASURED, Heights
 
 STOREY_M = 1.5
+SEEN_GROUND_M = 0.3
 NOTES = {
     "few_points": ("屋顶点数少", "few points on the roof"),
     "thin_cover": ("屋顶覆盖不全", "much of the roof was not measured"),
@@ -32,13 +33,14 @@ NOTES = {
 class HeightSettings:
     """Lengths in metres.
 
-    edge_m: roof cells nearer than this to the outline do not count (mixed edges). ring_m: outer edge of the ground
-    ring. gap_m: inner edge. least_cells: roof cells for a sure height. sure_sigma_m: largest sigma of a sure height.
+    edge_m: roof cells nearer than this to the outline are mixed and replaced by continuing those further in.
+    gap_m, ring_m: inner and outer edge of the ground ring; wide_ring_m: where it is looked at when that is too small.
+    least_cells, ground_cells: cells for a sure height. sure_sigma_m: largest sigma of a sure height.
     """
 
     edge_m: float = 0.5
-    gap_m: float = 0.8
-    ring_m: float = 4.0
+    gap_m: float = 0.5
+    ring_m: float = 2.0
     wide_ring_m: float = 10.0
     least_cells: int = 40
     ground_cells: int = 40
@@ -99,7 +101,7 @@ def measure(around: Surroundings, settings: HeightSettings) -> Measured | str:
     roof = roof_cells(around, ground_h, settings)
     if not roof.any():
         return "not_standing"
-    heights = around.surface[roof].astype(np.float64)
+    heights = roof_heights(around, roof)
     _judge_cover(around, roof, settings, notes)
     eave, middle, ridge = (float(v) for v in np.percentile(heights, [10, 50, 95]))
     rough = _roughness(around.surface, roof)
@@ -124,23 +126,51 @@ def roof_cells(around: Surroundings, ground_h_m: float, settings: HeightSettings
 
 
 def _ground(around: Surroundings, settings: HeightSettings, notes: list[str]) -> tuple[float, float] | None:
+    """Give the ground height and its sigma; the model closes what cars, plants and walls hide of the ring."""
     outside = -around.inside
+    free = np.isfinite(around.bare) & ~around.other & (outside > settings.gap_m)
     with np.errstate(invalid="ignore"):
-        seen = (around.valid == MEASURED) & (np.abs(around.surface - around.bare) < 0.3) & ~around.other
-    for reach in (settings.ring_m, settings.wide_ring_m):
-        ring = seen & (outside > settings.gap_m) & (outside <= reach)
-        if ring.sum() >= settings.ground_cells:
-            heights = around.bare[ring].astype(np.float64)
-            spread = float(1.4826 * np.median(np.abs(heights - np.median(heights))))
-            if np.percentile(heights, 90) - np.percentile(heights, 10) > 1.5:
-                notes.append("ground_uneven")
-            sigma = float(np.hypot(np.median(around.sigma[ring]), spread / np.sqrt(ring.sum() / 25)))
-            return float(np.median(heights)), sigma
-    below = around.bare[(around.inside > -settings.ring_m) & np.isfinite(around.bare)]
-    if len(below) == 0:
+        seen = (around.valid == MEASURED) & (np.abs(around.surface - around.bare) < SEEN_GROUND_M)
+    ring = free & (outside <= settings.ring_m)
+    wide = free & (outside <= settings.wide_ring_m)
+    if ring.sum() < settings.ground_cells:
+        ring = wide
+    if not ring.any():
+        ring = (around.inside > -settings.wide_ring_m) & np.isfinite(around.bare)
+    if not ring.any():
         return None
-    notes.append("ground_guessed")
-    return float(np.median(below)), 0.5
+    heights = around.bare[ring].astype(np.float64)
+    if np.percentile(heights, 90) - np.percentile(heights, 10) > 1.5:
+        notes.append("ground_uneven")
+    witnesses = int((seen & wide).sum())
+    if witnesses < settings.ground_cells:
+        notes.append("ground_guessed")
+        return float(np.median(heights)), 0.5
+    residual = np.abs(around.surface[seen & wide] - around.bare[seen & wide])
+    share = float((seen & ring).sum() / ring.sum())
+    # What is closed by the model lies up to a few decimetres off where nothing near was seen.
+    sigma = np.hypot(np.hypot(np.median(around.sigma[seen & wide]), np.median(residual)), 0.15 * (1 - share))
+    return float(np.median(heights)), float(sigma)
+
+
+def roof_heights(around: Surroundings, roof: NDArray[np.bool_]) -> NDArray[np.float64]:
+    """Give the heights of all of the roof, (N,): its rim is continued from the sure cells at their own slope.
+
+    Leaving the rim out would leave out the lowest part of every pitched roof.
+    """
+    inside = around.inside > 0
+    if not inside.any():
+        return around.surface[roof].astype(np.float64)
+    index = ndimage.distance_transform_edt(~roof, return_distances=False, return_indices=True)
+    rows, cols = np.indices(roof.shape)
+    row, col = 2 * index[0] - rows, 2 * index[1] - cols
+    within = (row >= 0) & (col >= 0) & (row < roof.shape[0]) & (col < roof.shape[1])
+    row, col = np.where(within, row, index[0]), np.where(within, col, index[1])
+    calm = ndimage.median_filter(np.where(roof, around.surface, np.median(around.surface[roof])), 3)
+    edge, mirrored = calm[tuple(index)], calm[row, col]
+    slope_on = within & roof[row, col] & (np.abs(edge - mirrored) < STOREY_M)
+    continued = np.where(slope_on, 2 * edge - mirrored, edge)
+    return np.where(roof, around.surface, continued)[inside].astype(np.float64)
 
 
 def _judge_cover(around: Surroundings, roof: NDArray[np.bool_], settings: HeightSettings, notes: list[str]) -> None:

@@ -133,7 +133,7 @@ def smoothed(height: Heights, count: NDArray[np.int32], *, step_m: float) -> Hei
 
 
 def close_holes(height: Heights, *, hole_m: float, cell_m: float, jump_m: float) -> tuple[Heights, NDArray[np.uint8]]:
-    """Fill holes whose middle lies less than hole_m / 2 from a measured cell; tell which cells were filled.
+    """Fill gaps narrower than hole_m; tell which cells were filled.
 
     Single empty cells take the level most of their neighbours have. A wider hole between two levels (a gap beside a
     wall) is filled from the lower one: what cameras did not see is the ground behind, not a ramp.
@@ -143,19 +143,12 @@ def close_holes(height: Heights, *, hole_m: float, cell_m: float, jump_m: float)
     mask = np.where(missing, MISSING, MEASURED).astype(np.uint8)
     if not missing.any() or missing.all():
         return height, mask
-    height = _fill_pinholes(_fill_pinholes(height))
+    height = _fill_pinholes(height)
     mask[missing & ~np.isnan(height)] = FILLED
     missing = np.isnan(height)
     if not missing.any():
         return height, mask
-    label, number = ndimage.label(missing, structure=np.ones((3, 3), dtype=int))
-    distance = ndimage.distance_transform_edt(missing) * cell_m
-    depth = ndimage.maximum(distance, label, np.arange(1, number + 1))
-    border = np.r_[label[0], label[-1], label[:, 0], label[:, -1]]
-    small = np.r_[False, depth <= hole_m / 2 + cell_m]
-    # A hole at the rim of the tile may be the outside of the survey.
-    small[np.unique(border)] = False
-    target = small[label]
+    target = missing & _closed(~missing, hole_m / 2 / cell_m)
     if not target.any():
         return height, mask
     filled = _fill_from_low_side(height, target, jump_m, reach=int(np.ceil(hole_m / cell_m)))
@@ -163,15 +156,28 @@ def close_holes(height: Heights, *, hole_m: float, cell_m: float, jump_m: float)
     return np.where(target, filled, height).astype(np.float32), mask
 
 
-def _fill_pinholes(height: Heights, least: int = 5) -> Heights:
-    """Give empty cells with at least `least` known neighbours (of 8) their median."""
+def _closed(known: NDArray[np.bool_], radius: float) -> NDArray[np.bool_]:
+    """Close gaps narrower than twice the radius (cells): dilation, then erosion, by a disk."""
+    near = ndimage.distance_transform_edt(~known) <= radius
+    return np.asarray(ndimage.distance_transform_edt(near) > radius)
+
+
+def _fill_pinholes(height: Heights, *, least: int = 4, rounds: int = 8) -> Heights:
+    """Give empty cells with at least `least` known neighbours (of 8) their median, again and again.
+
+    A straight front gives its neighbours only 3 known cells: pits close, no front moves.
+    """
     padded = np.pad(height, 1, constant_values=np.nan)
     row, col = np.nonzero(np.isnan(height))
-    around = np.stack([padded[row + i, col + j] for i in range(3) for j in range(3) if (i, j) != (1, 1)])
-    enough = np.isfinite(around).sum(axis=0) >= least
-    out = height.copy()
-    out[row[enough], col[enough]] = np.nanmedian(around[:, enough], axis=0)
-    return out
+    offsets = [(i, j) for i in range(3) for j in range(3) if (i, j) != (1, 1)]
+    for _ in range(rounds):
+        around = np.stack([padded[row + i, col + j] for i, j in offsets])
+        enough = np.isfinite(around).sum(axis=0) >= least
+        if not enough.any():
+            break
+        padded[row[enough] + 1, col[enough] + 1] = np.nanmedian(around[:, enough], axis=0)
+        row, col = row[~enough], col[~enough]
+    return np.asarray(padded[1:-1, 1:-1], dtype=np.float32)
 
 
 def _fill_from_low_side(height: Heights, target: NDArray[np.bool_], jump_m: float, reach: int) -> Heights:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 import shutil
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -36,6 +36,9 @@ class TilesSettings:
     squares_error_m: float = 128.0
 
 
+Maker = Callable[[Mapping[str, Path], Path, LocalFrame, TilesSettings], dict[str, Any] | None]
+
+
 def run(inputs: Mapping[str, Path], output_dir: Path, settings: TilesSettings, tools: Tools) -> None:
     """Make tileset.json, mesh/ and buildings/.
 
@@ -43,7 +46,8 @@ def run(inputs: Mapping[str, Path], output_dir: Path, settings: TilesSettings, t
     """
     frame = LocalFrame.load(inputs["georeference"] / "frame.json")
     children: list[dict[str, Any]] = []
-    for name, make in (("mesh", _mesh_tileset), ("buildings", _buildings_tileset)):
+    makers: dict[str, Maker] = {"mesh": _mesh_tileset, "buildings": _buildings_tileset}
+    for name, make in makers.items():
         folder = output_dir / name
         folder.mkdir()
         tools.step(len(children), 2, name)
@@ -59,15 +63,18 @@ def run(inputs: Mapping[str, Path], output_dir: Path, settings: TilesSettings, t
             "boundingVolume": {"region": region}, "geometricError": root["geometricError"],
             "content": {"uri": f"{name}/tileset.json"},
         })  # fmt: skip
+    _write(output_dir / "tileset.json", _outer_root(children), frame, settings)
+
+
+def _outer_root(children: list[dict[str, Any]]) -> dict[str, Any]:
     regions = np.array([child["boundingVolume"]["region"] for child in children]) if children else np.zeros((1, 6))
     outer = [*regions[:, :2].min(axis=0), *regions[:, 2:4].max(axis=0), regions[:, 4].min(), regions[:, 5].max()]
-    root: dict[str, Any] = {
+    return {
         "boundingVolume": {"region": [float(v) for v in outer]},
         "geometricError": ROOT_ERROR_M,
         "refine": "ADD",
         "children": children,
     }
-    _write(output_dir / "tileset.json", root, frame, settings)
 
 
 def _write(path: Path, root: dict[str, Any], frame: LocalFrame, settings: TilesSettings) -> None:
@@ -127,7 +134,7 @@ def _mesh_node(
     tile = tiles.get((level, col, row))
     if tile is None:
         return None
-    children = [
+    children: list[dict[str, Any]] = [
         child
         for c, r in ((2 * col, 2 * row), (2 * col + 1, 2 * row), (2 * col, 2 * row + 1), (2 * col + 1, 2 * row + 1))
         if level > 0 and (child := _mesh_node(tiles, level - 1, c, r)) is not None
@@ -155,7 +162,7 @@ def _buildings_tileset(
     for building in content["buildings"]:
         middle = shape(building["footprint"]).centroid
         squares[int(middle.x // settings.square_m), int(middle.y // settings.square_m)].append(building)
-    children = []
+    children: list[dict[str, Any]] = []
     for (col, row), buildings in sorted(squares.items()):
         square = building_square(buildings, frame, frame.vertical_datum)
         name = f"{col}_{row}.glb"
@@ -166,7 +173,7 @@ def _buildings_tileset(
         })  # fmt: skip
     if not children:
         return None
-    boxes = [_low_high(child["boundingVolume"]["box"]) for child in children]
+    boxes: list[Box] = [_low_high(child["boundingVolume"]["box"]) for child in children]
     low, high = np.min([b[0] for b in boxes], axis=0), np.max([b[1] for b in boxes], axis=0)
     return {
         "boundingVolume": {"box": box_of(low - 0.002, high + 0.002)},
