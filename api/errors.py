@@ -102,12 +102,11 @@ def from_database(error: Exception) -> errors.TwinError | None:
 
 
 def install_error_handlers(app: FastAPI) -> None:
-    """Make every error of an app answer as a problem."""
+    """Make every known error of an app answer as a problem; api.request_log answers for the unknown ones."""
     app.add_exception_handler(errors.TwinError, _twin_error)
     app.add_exception_handler(psycopg.Error, _database_error)
     app.add_exception_handler(RequestValidationError, _validation_error)
     app.add_exception_handler(HTTPException, _http_error)
-    app.add_exception_handler(Exception, _unknown_error)
 
 
 def request_id_of(request: Request) -> str:
@@ -117,14 +116,14 @@ def request_id_of(request: Request) -> str:
 
 async def _twin_error(request: Request, error: Exception) -> Response:
     if not isinstance(error, errors.TwinError):
-        return await _unknown_error(request, error)
+        raise error
     return twin_problem(request_id_of(request), request.url.path, error)
 
 
 async def _database_error(request: Request, error: Exception) -> Response:
     known = from_database(error)
     if known is None:
-        return await _unknown_error(request, error)
+        raise error
     return twin_problem(request_id_of(request), request.url.path, known)
 
 
@@ -182,10 +181,10 @@ async def _http_error(request: Request, error: Exception) -> Response:
     return answer
 
 
-async def _unknown_error(request: Request, error: Exception) -> Response:
-    request_id = request_id_of(request)
+def unknown_problem(request_id: str, path: str, error: Exception) -> Response:
+    """Make the answer for a fault of our own: a fixed text and the id under which the log tells more."""
     # The message may hold data; the trace goes to the operator's log only.
     log.error("unexpected error %s in request %s", type(error).__name__, request_id, exc_info=error)
     title, title_zh = HTTP_TITLES[500]
     detail = "The fault is written down under the request's id; tell it to whoever runs the service"
-    return problem(request_id, request.url.path, 500, kind="internal", title=title, title_zh=title_zh, detail=detail)
+    return problem(request_id, path, 500, kind="internal", title=title, title_zh=title_zh, detail=detail)

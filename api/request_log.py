@@ -10,6 +10,8 @@ import structlog
 from starlette.datastructures import MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from api.errors import unknown_problem
+
 log = structlog.wrap_logger(
     logging.getLogger("twin.requests"),
     processors=[structlog.stdlib.filter_by_level, structlog.processors.JSONRenderer(ensure_ascii=False)],
@@ -29,7 +31,7 @@ SECURITY_HEADERS = {
 
 
 class RequestLog:
-    """Give each request an id, add the security headers, write one line when it is done."""
+    """Give each request an id, add the security headers, answer for our own faults, write one line at the end."""
 
     def __init__(self, app: ASGIApp) -> None:
         """app: what answers the requests."""
@@ -56,6 +58,10 @@ class RequestLog:
 
         try:
             await self._app(scope, receive, with_headers)
+        except Exception as error:
+            if status:
+                raise
+            await unknown_problem(request_id, scope["path"], error)(scope, receive, with_headers)
         finally:
             log.info(
                 "request",

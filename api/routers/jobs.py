@@ -53,6 +53,7 @@ async def job(services: ServicesOf, asker: Asker, job_id: JobId) -> Response:
 @router.get(
     "/jobs/{job_id}/events",
     summary="A job's progress as server-sent events 任务进度",
+    response_class=Response,
     responses=answers(media="text/event-stream"),
 )
 async def events(services: ServicesOf, asker: Asker, job_id: JobId) -> Response:

@@ -65,6 +65,7 @@ async def layer(services: ServicesOf, asker: Asker, name: Name, kind: Kind) -> d
 @router.get(
     "/rasters/{name}/{kind}/tiles/{z}/{x}/{y}.{ext}",
     summary="A map tile (WebMercator) 地图瓦片",
+    response_class=Response,
     responses=answers(media="image/png"),
 )
 async def tile(
@@ -93,6 +94,7 @@ async def tile(
 @router.get(
     "/rasters/{name}/{kind}/terrain/{z}/{x}/{y}.png",
     summary="Heights as a picture (terrain-RGB) 高程瓦片",
+    response_class=Response,
     responses=answers(media="image/png"),
 )
 async def terrain(

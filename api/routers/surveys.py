@@ -43,7 +43,12 @@ async def survey(request: Request, services: ServicesOf, asker: Asker, name: Nam
     return tagged(request, found, "application/json")
 
 
-@router.get("/surveys/{name}/photos", summary="A survey's photos 航片", responses=answers(examples.PHOTOS))
+@router.get(
+    "/surveys/{name}/photos",
+    summary="A survey's photos 航片",
+    response_class=Response,
+    responses=answers(examples.PHOTOS, media="application/geo+json"),
+)
 async def photos(request: Request, services: ServicesOf, asker: Asker, name: Name) -> Response:
     """Camera positions as GeoJSON, with the reason for each photo that was not used."""
     async with services.reading(asker) as asking:
@@ -69,6 +74,7 @@ async def report(request: Request, services: ServicesOf, asker: Asker, name: Nam
 @router.get(
     "/surveys/{name}/report/{file}",
     summary="The report's page and pictures 报告文件",
+    response_class=Response,
     responses=answers(media="text/html"),
 )
 async def report_page(
@@ -107,6 +113,7 @@ def _report_file(request: Request, surveys_dir: FilePath, name: str, file: str) 
 @router.get(
     "/surveys/{name}/photos/{file}/crop",
     summary="Part of a photo around a pixel 航片局部",
+    response_class=Response,
     responses=answers(media="image/jpeg"),
 )
 async def crop(

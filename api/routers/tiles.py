@@ -20,6 +20,7 @@ MVT = "application/vnd.mapbox-vector-tile"
 @router.get(
     "/collections/{collection}/tiles/WebMercatorQuad/{z}/{y}/{x}",
     summary="A vector tile of assets or buildings 矢量瓦片",
+    response_class=Response,
     responses=answers(media=MVT),
 )
 async def tile(

@@ -15,6 +15,12 @@ from tests.api.small_city import OBSERVED_AT, insert_small_city
 from tests.api.small_city_survey import SCENE
 from tests.databases import Database
 
+MOVE = """
+UPDATE twin.asset SET state = '破损', geom_m = ST_Translate(geom_m, 30, 0),
+  geom = ST_Transform(ST_Translate(geom_m, 30, 0), 4490)
+WHERE code = %s
+"""
+
 
 def look(client: TestClient, place: Any, **more: Any) -> Any:
     return ask(client, "/lookup", lon=place.lon, lat=place.lat, **more)
@@ -113,8 +119,7 @@ def test_history_tells_what_a_name_was_and_as_of_answers_for_then(database: Data
     with database.connect("ingest") as connection:
         facts = insert_small_city(connection, database.settings.data_dir)
     lamp = facts.assets["lamp_1"].code
-    database.fetch("UPDATE twin.asset SET geom_m = ST_Translate(geom_m, 30, 0), geom = ST_Transform(ST_Translate(geom_m, "
-                   "30, 0), 4490), state = '破损' WHERE code = %s", (lamp,))  # fmt: skip
+    database.fetch(MOVE, (lamp,))
     known = "SELECT known_to FROM history.version WHERE table_name = 'building' AND operation = 'U'"
     renamed_at: datetime = database.fetch(known)[0][0]
     from api.app import create_app
