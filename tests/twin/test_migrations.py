@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import csv
-import hashlib
 import subprocess
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
@@ -19,7 +17,7 @@ from twin.cluster.server import connect, for_database
 from twin.errors import BadInput, DatabaseTooNew, DatabaseUnavailable
 from twin.migrations import upgrade as upgrading
 from twin.migrations.upgrade import newest_revision, require_current, upgrade
-from twin.settings import SHIPPED_DATA, Settings
+from twin.settings import Settings
 
 SQL_FOLDER = Path(upgrading.__file__).parent / "sql"
 
@@ -142,20 +140,6 @@ def test_attribute_schemas_know_units_counts_and_dates(module_database: Database
     assert parking["泊位数"] == {"type": ["integer", "null"], "minimum": 0}
     wall = module_database.fetch(query, ("0606",))[0][0]
     assert wall["墙顶高程m(1985高程)"] == {"type": ["number", "null"], "unit": "m"}
-
-
-def test_every_shipped_data_file_is_in_the_manifest_with_its_hash_source_and_licence() -> None:
-    with (SHIPPED_DATA / "MANIFEST").open(encoding="utf-8", newline="") as handle:
-        listed = {row["file"]: row for row in csv.DictReader(handle)}
-    there = {
-        str(path.relative_to(SHIPPED_DATA)): hashlib.sha256(path.read_bytes()).hexdigest()
-        for path in SHIPPED_DATA.rglob("*")
-        if path.is_file() and path.name != "MANIFEST" and "__pycache__" not in path.parts
-    }
-    assert {name: row["sha256"] for name, row in listed.items()} == there, "add or renew the line in data/MANIFEST"
-    for name, row in listed.items():
-        assert row["source"], name
-        assert row["licence"], name
 
 
 def test_growing_tables_get_yearly_partitions_and_rows_already_there_move(database: Database) -> None:

@@ -21,6 +21,7 @@ from twin.cluster.programs import find_programs, list_programs
 from twin.cluster.server import connect
 from twin.cluster.state import server_state
 from twin.errors import TwinError
+from twin.manifest import manifest_problems
 from twin.settings import Settings
 
 BROWSERS = ("chromium", "chromium-browser", "google-chrome", "microsoft-edge")
@@ -52,6 +53,7 @@ def examine(settings: Settings) -> list[Finding]:
         _postgresql,
         _libraries,
         _packages,
+        _shipped_data,
         _browser,
         _fonts,
         _room,
@@ -116,6 +118,14 @@ def _packages(settings: Settings) -> Iterator[Finding]:
     import rasterio
 
     yield Finding("gdal", "ok", str(rasterio.__gdal_version__))
+
+
+def _shipped_data(settings: Settings) -> Iterator[Finding]:
+    problems = manifest_problems()
+    if problems:
+        yield Finding("shipped data", "warning", "; ".join(problems[:3]), "Install again; these files were changed")
+    else:
+        yield Finding("shipped data", "ok", "as in data/MANIFEST")
 
 
 def _browser(settings: Settings) -> Iterator[Finding]:

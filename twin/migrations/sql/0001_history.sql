@@ -111,25 +111,6 @@ SELECT history.track('twin.evidence', 'evidence_id', '{}', false, 'known_at');
 SELECT history.track('private.entity', 'entity_id');
 SELECT history.track('private.record', 'record_id');
 
--- What a row was believed to be at a moment: NULL when it was not known then, its present form when nothing has
--- changed since. Reads with the caller's rights.
-CREATE FUNCTION history.version_at(target_table text, target_row bigint, at timestamptz)
-RETURNS TABLE (known boolean, is_current boolean, old_row jsonb) LANGUAGE sql STABLE AS $$
-  WITH changes AS MATERIALIZED (
-    SELECT v.operation, v.known_from, v.known_to, v.old_row, v.version_id
-    FROM history.version v WHERE v.table_name = target_table AND v.row_id = target_row
-  ), next_change AS (
-    SELECT * FROM changes c WHERE c.known_to > at ORDER BY c.known_to, c.version_id LIMIT 1
-  ), last_change AS (
-    SELECT * FROM changes c WHERE c.known_to <= at ORDER BY c.known_to DESC, c.version_id DESC LIMIT 1
-  )
-  SELECT CASE WHEN n.operation IS NOT NULL THEN n.operation <> 'I' AND n.known_from <= at
-              ELSE coalesce(l.operation <> 'D', false) END,
-         n.operation IS NULL AND coalesce(l.operation <> 'D', false),
-         CASE WHEN n.operation <> 'I' AND n.known_from <= at THEN n.old_row END
-  FROM (VALUES (1)) one LEFT JOIN next_change n ON true LEFT JOIN last_change l ON true
-$$;
-
 -- Yearly partitions for what grows with time, made ahead; rows already in the default partition are moved.
 CREATE FUNCTION history.make_partitions(target regclass, from_year integer, to_year integer) RETURNS void
 LANGUAGE plpgsql AS $$

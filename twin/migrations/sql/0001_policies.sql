@@ -44,8 +44,6 @@ GRANT USAGE ON SCHEMA twin, private, history, audit TO twin_app, twin_ingest;
 GRANT SELECT ON ALL TABLES IN SCHEMA twin TO twin_app, twin_ingest;
 GRANT SELECT ON private.entity, private.record, private.quarantine TO twin_app, twin_ingest;
 GRANT SELECT ON history.version, history.private_version TO twin_app, twin_ingest;
-GRANT EXECUTE ON FUNCTION history.version_at(text, bigint, timestamptz), history.actor(), history.request_id()
-  TO twin_app, twin_ingest;
 GRANT INSERT ON audit.log TO twin_app, twin_ingest;
 GRANT EXECUTE ON FUNCTION audit.write(text, text, jsonb) TO twin_app, twin_ingest;
 
