@@ -67,7 +67,7 @@ class Anchors:
         known = self.assets.get(class_id)
         if known is None or not len(known) or not len(metres):
             return np.zeros(len(metres), dtype=bool)
-        hits = shapely.STRtree(shapely.points(known)).query(
+        hits = shapely.STRtree(np.asarray(shapely.points(known), dtype=object)).query(
             shapely.points(metres), predicate="dwithin", distance=within_m
         )
         return np.isin(np.arange(len(metres)), hits[0])

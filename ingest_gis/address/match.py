@@ -168,9 +168,10 @@ class AddressMatcher:
         rival_exact = bool(others) and others[0][1].exact
         if self._is_sure(given, comparison, margin, rival_exact):
             return AddressMatch("accept", best, comparison.score, margin, zh, en, rivals)
-        if comparison.score < REVIEW_SCORE:
+        says_which = {"number", "building", "compound"} & {*comparison.agreeing, *comparison.fuzzy}
+        if given.relative or not says_which or comparison.score < REVIEW_SCORE:
             return AddressMatch("none", rivals=rivals)
-        why_zh, why_en = self._doubt(given, comparison, margin)
+        why_zh, why_en = self._doubt(comparison, margin)
         return AddressMatch("review", best, comparison.score, margin, f"{zh}; {why_zh}", f"{en}; {why_en}", rivals)
 
     def _is_sure(self, given: ParsedAddress, comparison: Comparison, margin: float, rival_exact: bool) -> bool:
@@ -193,9 +194,7 @@ class AddressMatcher:
     def _only_building_of(self, given: ParsedAddress) -> bool:
         return len(self._places_of_compound.get(bare(given.compound), ())) == 1
 
-    def _doubt(self, given: ParsedAddress, comparison: Comparison, margin: float) -> tuple[str, str]:
-        if given.relative:
-            return "只说明了相对位置", "only a relative position is given"
+    def _doubt(self, comparison: Comparison, margin: float) -> tuple[str, str]:
         if not comparison.identifies:
             return "不足以确定到一栋楼", "not enough to tell the building"
         if "building" in comparison.silent:
