@@ -113,8 +113,9 @@ def _users(root: Path) -> Iterator[set[int]]:
 def _clear_abandoned() -> None:
     """Stop clusters that killed test runs of this user left behind."""
     for root in Path(tempfile.gettempdir()).glob(f"twin-tests-{os.geteuid()}-*"):
-        if not (root / "users").exists():
-            continue
+        users_file = root / "users"
+        if not users_file.exists() or not users_file.read_text().strip():
+            continue  # just being made, or just being removed, by another run
         with _users(root) as users:
             if users:
                 continue
