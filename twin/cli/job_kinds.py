@@ -1,0 +1,48 @@
+"""The kinds of long work a `twin worker` knows."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from twin.jobs.job_run import JobRun
+from twin.settings import Settings
+
+
+class JobProgress:
+    """A photogrammetry.workers.Progress that reports to the job people see."""
+
+    def __init__(self, job: JobRun) -> None:
+        self._job = job
+        self._share = (0.0, 1.0)
+
+    def stage_started(self, stage: str, number: int, count: int) -> None:
+        """Report the stage; all stages count the same."""
+        self._share = ((number - 1) / count, 1 / count)
+        self._job.report(stage, self._share[0])
+
+    def step(self, stage: str, done: int, total: int, what: str) -> None:
+        """Report how far the stage is."""
+        self._job.report(stage, self._share[0] + self._share[1] * done / max(total, 1))
+
+    def stage_finished(self, stage: str, seconds: float, resumed: bool) -> None:
+        """Report the stage's end."""
+        self._job.report(stage, sum(self._share))
+
+
+def registry(settings: Settings) -> dict[str, Callable[[JobRun], dict[str, Any] | None]]:
+    """Give the function of each kind of job: survey.run processes and publishes a survey."""
+
+    def run_survey_job(job: JobRun) -> dict[str, Any]:
+        from photogrammetry.survey import run_survey
+        from twin.cli.survey import publish_survey
+
+        run_survey(
+            settings.surveys_dir / job.subject,
+            quality=job.payload.get("quality", "standard"),
+            scheduler=job.payload.get("scheduler"),
+            progress=JobProgress(job),
+        )
+        return {"published": publish_survey(settings, job.subject)}
+
+    return {"survey.run": run_survey_job}
