@@ -149,6 +149,11 @@ _OBSERVED_NOW = "SELECT s.latest_value AS value, s.latest_at AS observed_at"
 _OBSERVED_AS_OF = """SELECT ob.value, ob.observed_at FROM twin.observation ob
         WHERE ob.sensor_id = s.sensor_id AND ob.observed_at <= %(as_of)s ORDER BY ob.observed_at DESC LIMIT 1"""
 
+# A building without its solid: PostGIS has no JSON for a PolyhedralSurface.
+_BUILDING_SHOWN = """(SELECT building_id, code, name_zh, use_zh, storeys, lod, ground_h_m, roof_h_m, height_m,
+                              height_sigma_m, vertical_datum, height_confidence, height_note, valid_from, valid_to
+                            FROM twin.building)"""
+
 _HISTORY = f"""
   LEFT JOIN LATERAL (
     SELECT json_agg(json_build_object(
@@ -159,7 +164,7 @@ _HISTORY = f"""
     FROM (
       SELECT v.*, coalesce(lead(v.old_row) OVER (PARTITION BY v.table_name, v.row_id ORDER BY v.known_to, v.version_id),
                            CASE v.table_name
-                             WHEN 'building' THEN (SELECT to_jsonb(x) FROM twin.building x
+                             WHEN 'building' THEN (SELECT to_jsonb(x) FROM {_BUILDING_SHOWN} x
                                                    WHERE x.building_id = v.row_id)
                              WHEN 'address' THEN (SELECT to_jsonb(x) FROM twin.address x WHERE x.address_id = v.row_id)
                              ELSE (SELECT to_jsonb(x) FROM twin.asset x WHERE x.asset_id = v.row_id) END) AS new_row
