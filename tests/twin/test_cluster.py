@@ -21,9 +21,11 @@ import psycopg
 import pytest
 
 from twin.cluster import account, bootstrap, machine, programs, server
+from twin.cluster.backup import back_up
 from twin.cluster.postmaster import read_pid
 from twin.cluster.state import server_state
 from twin.errors import DatabaseUnavailable, MissingSoftware, NoSpace
+from twin.migrations.upgrade import upgrade
 from twin.settings import Settings, read_settings
 
 ROOT = os.geteuid() == 0
@@ -239,6 +241,34 @@ def test_a_given_server_is_used_with_the_roles_of_the_twin(cluster: Settings, pl
         assert connection.execute("SELECT current_user").fetchone() == ("twin_app",)
         assert connection.execute("SHOW statement_timeout").fetchone() == ("15s",)
     assert not (place / "database").exists()
+
+
+def test_a_server_without_superuser_is_upgraded_or_says_what_its_administrator_must_do(
+    cluster: Settings, place: Path
+) -> None:
+    rules = server.data_folder(cluster) / "pg_hba.conf"
+    rules.write_text("local all clerk trust\nlocal all all peer map=twin\n")
+    make = "CREATE DATABASE {} OWNER clerk TEMPLATE template0 ENCODING 'UTF8' LOCALE '{}'"
+    with server.connect(cluster, "admin", database="postgres", autocommit=True) as connection:
+        connection.execute("SELECT pg_reload_conf()")
+        connection.execute("CREATE ROLE clerk LOGIN CREATEROLE CREATEDB")
+        connection.execute(make.format("city", "C.UTF-8").encode())
+        connection.execute(make.format("plain_c", "C").encode())
+    url = f"postgresql://clerk@/city?host={server.socket_dir(cluster.data_dir)}"
+    clerk = read_settings({"TWIN_DATA_DIR": str(place), "TWIN_DATABASE_URL": url})
+    with pytest.raises(DatabaseUnavailable, match="CREATE EXTENSION postgis"):
+        upgrade(clerk)
+    with server.connect(cluster, "admin", database="city", autocommit=True) as connection:
+        connection.execute("CREATE EXTENSION postgis")
+    upgrade(clerk)
+    with server.connect(clerk, "app") as connection:
+        assert connection.execute("SELECT current_user, session_user").fetchone() == ("twin_app", "clerk")
+        assert connection.execute("SELECT count(*) FROM twin.class").fetchone() == (108,)
+    with pytest.raises(DatabaseUnavailable, match="BYPASSRLS"):
+        back_up(clerk, place / "city.twin")
+    assert list(place.glob("city.twin*")) == []
+    with pytest.raises(DatabaseUnavailable, match=r"LOCALE 'C\.UTF-8'"):
+        upgrade(server.for_database(cluster, "plain_c"))
 
 
 @pytest.mark.skipif(not ROOT, reason="only root can mount a small disk")

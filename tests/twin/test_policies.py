@@ -89,6 +89,8 @@ def test_ingest_writes_its_own_departments_rows_only(city: Database) -> None:
         "DELETE FROM twin.record",
         "INSERT INTO history.version (table_name,row_id,operation,known_from,known_to) VALUES ('a',1,'I',now(),now())",
         "DELETE FROM history.version",
+        "SELECT * FROM history.private_version_default",
+        "SELECT * FROM audit.log",
         "UPDATE twin.class SET name_zh = 'x'",
         "SELECT history.make_partitions('history.version', 2040, 2041)",
         "CREATE TABLE twin.mine (a int)",

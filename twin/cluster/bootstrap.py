@@ -68,15 +68,22 @@ def _make_roles(connection: psycopg.Connection[Any], private: bool) -> None:
                 connection.execute(sql.SQL("CREATE ROLE {} {} NOSUPERUSER NOBYPASSRLS").format(name, login))
                 timeout = sql.Literal(STATEMENT_TIMEOUT[role])
                 connection.execute(sql.SQL("ALTER ROLE {} SET statement_timeout = {}").format(name, timeout))
-            may_take = "SELECT FROM pg_roles WHERE rolname = %s AND pg_has_role(oid, 'MEMBER')"
-            if not _exists(connection, may_take, ROLE_NAMES[role]):
-                connection.execute(sql.SQL("GRANT {} TO CURRENT_USER").format(name))
+            _take(connection, name)
         except psycopg.errors.InsufficientPrivilege as error:
             raise DatabaseUnavailable(
                 f"the user of TWIN_DATABASE_URL may not make or take the role {ROLE_NAMES[role]}",
                 do=f"Let an administrator run: CREATE ROLE {ROLE_NAMES[role]}; "
                 f"GRANT {ROLE_NAMES[role]} TO {connection.info.user}",
             ) from error
+
+
+def _take(connection: psycopg.Connection[Any], role: sql.Identifier) -> None:
+    """Make sure that the present user may act as a role: by trying, since what membership means differs by version."""
+    try:
+        connection.execute(sql.SQL("SET ROLE {}").format(role))
+    except psycopg.errors.InsufficientPrivilege:
+        connection.execute(sql.SQL("GRANT {} TO CURRENT_USER").format(role))
+    connection.execute("RESET ROLE")
 
 
 def _make_extensions(connection: psycopg.Connection[Any]) -> None:

@@ -1,0 +1,100 @@
+"""The hot questions are answered from indexes, as reader of the API, on a city large enough to matter."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+import psycopg
+import pytest
+
+from tests.databases import Database
+from twin.actions.access import SET_READER
+from twin.crs import LonLat
+from twin.queries.lookup import LookupAsked, lookup_statement
+from twin.queries.map_tiles import ASSETS, tile_box
+from twin.queries.nearby import NearbyAsked, nearby_statement
+from twin.queries.place_asked import place_asked
+from twin.queries.search import SEARCH, SearchAsked, search_values
+from twin.queries.sight import PUBLIC_SIGHT
+from twin.session import PUBLIC, actor_settings
+
+FILL = """
+SET session_replication_role = replica;
+CREATE TEMP TABLE spot AS
+SELECT n, m, ST_Transform(m, 4490) AS g FROM generate_series(1, 8000) n CROSS JOIN LATERAL (SELECT ST_SetSRID(
+  ST_MakePoint(376000 + (n::bigint * 7919) % 40000, 4139600 + (n::bigint * 104729) % 40000), 4550) AS m) s;
+INSERT INTO twin.asset (class_id, code, geom, geom_m)
+SELECT CASE WHEN n % 1000 = 0 THEN 19 ELSE 1 + n % 5 END, 'A' || n, g, m FROM spot;
+INSERT INTO twin.address (code, text_zh, normalised, components, building_id, geom, geom_m)
+SELECT 'D' || n, '正阳路' || n || '号', '正阳路' || n || '号', '{}', n, g, m FROM spot;
+INSERT INTO twin.building (code, geom, geom_m)
+SELECT 'B' || n, ST_Multi(ST_Expand(g, 0.0001)), ST_Multi(ST_Expand(m, 10)) FROM spot;
+INSERT INTO twin.entity (type_code, code, building_id) SELECT 'E05', 'E' || n, n FROM spot;
+INSERT INTO twin.record (department_id, kind, source_key, title_zh) SELECT 1, 'x', n::text, 'x' FROM spot;
+INSERT INTO twin.link (record_id, building_id, method, score, state, reason_zh, reason_en, register_version)
+SELECT n, n, 'code', 1, 'accepted', 'x', 'x', 1 FROM spot;
+INSERT INTO history.version (table_name, row_id, operation, known_from, known_to)
+SELECT t, n, 'I', now(), now() FROM spot, unnest(ARRAY['asset', 'building', 'address']) t;
+INSERT INTO twin.search_entry (kind, row_id, label_zh, code, pinyin_initials, tokens, geom)
+SELECT 'address', n, '正阳路' || n || '号', 'D' || n, 'zyl' || n || 'h', twin.search_tokens('正阳路' || n || '号'), g
+FROM spot;
+SET session_replication_role = origin;
+ANALYZE;
+"""
+PLACE = place_asked(LonLat(121.7, 37.45), 4550)
+
+
+@pytest.fixture(scope="module")
+def large(module_database: Database) -> Database:
+    with module_database.connect("admin", autocommit=True) as connection:
+        connection.execute(FILL.encode())
+    return module_database
+
+
+def plan(database: Database, statement: str, values: dict[str, Any], *, generic: bool = False) -> str:
+    """Give the plan of a statement as the public asks it; generic: as a prepared statement keeps it."""
+    with database.connect("app") as connection, connection.transaction(), psycopg.ClientCursor(connection) as cursor:
+        cursor.execute(SET_READER, actor_settings(PUBLIC))
+        if generic:
+            cursor.execute("SET LOCAL plan_cache_mode = force_generic_plan")
+        cursor.execute(f"EXPLAIN {statement}".encode(), values)
+        return "\n".join(row[0] for row in cursor.fetchall())
+
+
+def test_nearest_of_any_class_walks_the_metric_index(large: Database) -> None:
+    text = plan(large, *nearby_statement(NearbyAsked(PLACE, 10), PUBLIC_SIGHT))
+    assert re.search(r"Index Scan using asset_geom_m on asset a", text)
+    assert "Order By: (geom_m <->" in text
+
+
+def test_nearest_of_a_class_walks_the_index_with_the_class(large: Database) -> None:
+    text = plan(large, *nearby_statement(NearbyAsked(PLACE, 10, ["0118"]), PUBLIC_SIGHT))
+    assert re.search(r"Index Scan using asset_class_geom_m on asset a", text)
+    assert re.search(r"Index Cond: \(class_id = k\.class_id\)", text)
+    assert "Seq Scan on asset" not in text
+
+
+def test_a_lookup_scans_no_large_table(large: Database) -> None:
+    text = plan(large, *lookup_statement(LookupAsked(PLACE), PUBLIC_SIGHT))
+    for table in ("asset", "address", "building", "link", "record", "entity", "version"):
+        assert not re.search(rf"Seq Scan on {table}\b", text), f"{table} is read whole"
+    assert "asset_geom_m" in text
+    assert "address_geom_m" in text
+
+
+def test_search_reads_words_codes_and_initials_from_their_indexes(large: Database) -> None:
+    text = plan(large, SEARCH, search_values(SearchAsked("正阳路12号")))
+    assert "search_entry_tokens" in text
+    assert "Seq Scan on search_entry" not in text
+    for words in ("D1234", "zyl12"):
+        assert "Seq Scan on search_entry" not in plan(large, SEARCH, search_values(SearchAsked(words)))
+
+
+def test_a_vector_tile_reads_its_own_square(large: Database) -> None:
+    west, south, east, north = tile_box(17, 109809, 50843)
+    values = {"z": 17, "x": 109809, "y": 50843, "west": west, "south": south, "east": east, "north": north,
+              "classes": None, "limit": 10_000, "cells": 32}  # fmt: skip
+    text = plan(large, ASSETS, values)
+    assert "asset_geom" in text
+    assert "Seq Scan on asset" not in text
