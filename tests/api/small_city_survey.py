@@ -86,7 +86,7 @@ def undistort(pixels: NDArray[np.float64]) -> NDArray[np.float64]:
     fx, fy, cx, cy = CAMERA[:4]
     target = (pixels - [cx, cy]) / [fx, fy]
     rays = target.copy()
-    for _ in range(30):
+    for _ in range(12):
         rays += target - (distort(rays) - [cx, cy]) / [fx, fy]
     return rays
 
@@ -112,11 +112,16 @@ def shots() -> tuple[Shot, ...]:
     return tuple(_shoot(*shot) for shot in SHOTS)
 
 
+@lru_cache(maxsize=1)
+def _pixel_rays() -> NDArray[np.float64]:
+    cols, rows = np.meshgrid(np.arange(WIDTH) + 0.5, np.arange(HEIGHT) + 0.5)
+    return undistort(np.column_stack([cols.ravel(), rows.ravel()]))
+
+
 def _shoot(file: str, place: tuple[float, float, float], tilt_deg: float, heading_deg: float) -> Shot:
     rotation = _rotation(tilt_deg, heading_deg)
     centre = frame().crs_to_enu(np.array([[EAST + place[0], NORTH + place[1], place[2]]]))[0]
-    cols, rows = np.meshgrid(np.arange(WIDTH) + 0.5, np.arange(HEIGHT) + 0.5)
-    rays = undistort(np.column_stack([cols.ravel(), rows.ravel()]))
+    rays = _pixel_rays()
     directions = np.column_stack([rays, np.ones(len(rays))]) @ rotation @ enu_axes_in_crs().T
     origins = np.broadcast_to(np.array(place), directions.shape)
     along, what = SCENE.first_hit(origins, directions)

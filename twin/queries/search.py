@@ -22,13 +22,13 @@ WITH asked AS (
          (SELECT array_agg(DISTINCT array_to_string(twin.search_units(form), ''))
           FROM unnest(%(forms)s::text[]) AS f (form)) AS labels
 ), found AS (
-  SELECT e.kind, e.row_id, 1.0::real AS score FROM twin.search_entry e
+  SELECT e.kind, e.row_id, e.code, e.label_zh, e.geom, e.weight, 1.0::real AS score FROM twin.search_entry e
   WHERE e.code = %(code)s OR e.code = upper(%(code)s)
   UNION ALL
-  (SELECT e.kind, e.row_id, 0.9 FROM twin.search_entry e
+  (SELECT e.kind, e.row_id, e.code, e.label_zh, e.geom, e.weight, 0.9 FROM twin.search_entry e
    WHERE e.code LIKE %(code_prefix)s OR e.code LIKE upper(%(code_prefix)s) ORDER BY e.code LIMIT %(candidates)s)
   UNION ALL
-  (SELECT e.kind, e.row_id,
+  (SELECT e.kind, e.row_id, e.code, e.label_zh, e.geom, e.weight,
           CASE WHEN label = ANY (asked.labels) THEN 0.95
                WHEN EXISTS (SELECT FROM unnest(asked.labels) l (l) WHERE starts_with(label, l)) THEN 0.85
                WHEN EXISTS (SELECT FROM unnest(asked.labels) l (l) WHERE strpos(label, l) > 0) THEN 0.8 ELSE 0.6 END
@@ -36,7 +36,9 @@ WITH asked AS (
      CROSS JOIN LATERAL (SELECT array_to_string(twin.search_units(e.label_zh), '') AS label) n
    WHERE e.tokens @@ asked.tokens LIMIT %(candidates)s)
   UNION ALL
-  (SELECT e.kind, e.row_id, CASE WHEN e.pinyin_initials = %(initials)s THEN 0.7 ELSE 0.65 END FROM twin.search_entry e
+  (SELECT e.kind, e.row_id, e.code, e.label_zh, e.geom, e.weight,
+          CASE WHEN e.pinyin_initials = %(initials)s THEN 0.7 ELSE 0.65 END
+   FROM twin.search_entry e
    WHERE e.pinyin_initials LIKE %(initials_prefix)s ORDER BY e.pinyin_initials LIMIT %(candidates)s)
 )
 SELECT coalesce(json_agg(json_build_object(
@@ -44,13 +46,13 @@ SELECT coalesce(json_agg(json_build_object(
          'lat', round(ST_Y(geom)::numeric, 7), 'score', round(score::numeric, 3))
          ORDER BY score DESC, label_zh, code), '[]')::text
 FROM (
-  SELECT e.kind, e.code, e.label_zh, e.geom, max(f.score) * (0.9 + 0.1 * e.weight) AS score
-  FROM found f JOIN twin.search_entry e USING (kind, row_id)
-  WHERE (%(kinds)s::text[] IS NULL OR e.kind = ANY (%(kinds)s::text[]))
+  SELECT kind, code, label_zh, geom, max(score) * (0.9 + 0.1 * weight) AS score
+  FROM found
+  WHERE (%(kinds)s::text[] IS NULL OR kind = ANY (%(kinds)s::text[]))
     AND (%(west)s::float8 IS NULL
-         OR e.geom && ST_MakeEnvelope(%(west)s::float8, %(south)s::float8, %(east)s::float8, %(north)s::float8, 4490))
-  GROUP BY e.kind, e.row_id, e.code, e.label_zh, e.geom, e.weight
-  ORDER BY score DESC, e.label_zh, e.code LIMIT %(n)s) ranked
+         OR geom && ST_MakeEnvelope(%(west)s::float8, %(south)s::float8, %(east)s::float8, %(north)s::float8, 4490))
+  GROUP BY kind, row_id, code, label_zh, geom, weight
+  ORDER BY score DESC, label_zh, code LIMIT %(n)s) ranked
 """
 
 # Nothing has all the words: what has most of their pairs, or holds the initials somewhere inside.
@@ -61,14 +63,14 @@ WITH asked AS (
   SELECT array_agg(w) AS words FROM asked, unnest(asked.words) w
   WHERE char_length(w) > 1 OR cardinality(asked.words) = 1
 ), found AS (
-  (SELECT e.kind, e.row_id, (0.5 * share)::real AS score
+  (SELECT e.kind, e.row_id, e.code, e.label_zh, e.geom, e.weight, (0.5 * share)::real AS score
    FROM pairs, twin.search_entry e CROSS JOIN LATERAL (
      SELECT count(*) FILTER (WHERE w = ANY (tsvector_to_array(e.tokens)))::float8 / cardinality(pairs.words) AS share
      FROM unnest(pairs.words) w) s
    WHERE e.tokens @@ (SELECT string_agg(quote_literal(w), ' | ')::tsquery FROM unnest(pairs.words) w) AND share >= 0.5
    ORDER BY share DESC LIMIT %(candidates)s)
   UNION ALL
-  (SELECT e.kind, e.row_id, 0.6 FROM twin.search_entry e
+  (SELECT e.kind, e.row_id, e.code, e.label_zh, e.geom, e.weight, 0.6 FROM twin.search_entry e
    WHERE e.pinyin_initials LIKE %(initials_inside)s LIMIT %(candidates)s)
 )""" + SEARCH[SEARCH.index("\nSELECT coalesce(json_agg") :]
 

@@ -79,7 +79,8 @@ def test_a_lookup_scans_no_large_table(large: Database) -> None:
     text = plan(large, *lookup_statement(LookupAsked(PLACE), PUBLIC_SIGHT))
     for table in ("asset", "address", "building", "link", "record", "entity", "version"):
         assert not re.search(rf"Seq Scan on {table}\b", text), f"{table} is read whole"
-    assert "asset_geom_m" in text
+    # Both indexes know the place; at this size the planner finds them equally good.
+    assert re.search(r"Index Scan using asset_(class_)?geom_m on asset", text)
     assert "address_geom_m" in text
 
 
