@@ -53,8 +53,11 @@ class Adjusted:
 
 
 def adjust(model: SparseModel, priors: Priors, *, loss_sigmas: float = 2.0, converged: float = CONVERGED) -> Adjusted:
-    """Adjust a registered model. loss_sigmas: pixels farther off than this many sigmas weigh less (Huber).
-    converged: stop when a step lowers the cost by a smaller share."""
+    """Adjust a registered model.
+
+    loss_sigmas: pixels farther off than this many sigmas weigh less (Huber). converged: stop when a step lowers
+    the cost by a smaller share. Returns the model where the weighted squares are least.
+    """
     offset = np.zeros(3)
     columns = _camera_columns(model)
     parts = _neighbouring_points(model, columns)
@@ -161,16 +164,18 @@ class _Normal:
         self._W = camera_slope.transpose(0, 2, 1) @ point_slope
         products = (point_slope.transpose(0, 2, 1) @ point_slope).reshape(-1, 9)
         sums = [np.bincount(model.point_of, products[:, i], minlength=points) for i in range(9)]
-        self._V = np.stack(sums, axis=1).reshape(-1, 3, 3)
+        self._V: Array = np.stack(sums, axis=1).reshape(-1, 3, 3).astype(np.float64, copy=False)
         pulls = (point_slope * residual[:, :, None]).sum(axis=1)
-        self._b = np.stack([np.bincount(model.point_of, pulls[:, i], minlength=points) for i in range(3)], axis=1)
+        pulled = [np.bincount(model.point_of, pulls[:, i], minlength=points) for i in range(3)]
+        self._b: Array = np.stack(pulled, axis=1).astype(np.float64, copy=False)
 
     def _between(self, part: _Part) -> Array:
         """Give W of a part of the points, dense: camera columns part.at against 3 * points."""
         width = 3 * len(part.points)
         flat = part.rows[:, :, None].astype(np.int64) * width + (3 * part.point_of[:, None, None] + np.arange(3))
         values = self._W[part.observations].ravel()
-        return np.bincount(flat.ravel(), values, minlength=len(part.at) * width).reshape(len(part.at), width)
+        dense = np.bincount(flat.ravel(), values, minlength=len(part.at) * width)
+        return dense.reshape(len(part.at), width).astype(np.float64, copy=False)
 
     def _add_priors(self) -> None:
         priors, model = self._priors, self._model

@@ -83,7 +83,8 @@ def _pairs(model: SparseModel, centres: Array, recorded: Array) -> tuple[Array, 
     spread = np.linalg.svd(recorded - recorded.mean(axis=0), compute_uv=False) / np.sqrt(len(recorded))
     if spread[1] > LEAST_AGREEMENT_M:
         return centres, recorded, False
-    scale = np.linalg.norm(centres - centres.mean(axis=0)) / max(np.linalg.norm(recorded - recorded.mean(axis=0)), 1e-9)
+    size, true_size = (float(np.linalg.norm(cloud - cloud.mean(axis=0))) for cloud in (centres, recorded))
+    scale = size / max(true_size, 1e-9)
     looks = np.stack([model.shots[index].pose[0][2] for index in model.registered])
     reach = float(spread[0]) * 2
     below = recorded - np.array([0.0, 0.0, reach])
