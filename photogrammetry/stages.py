@@ -21,7 +21,7 @@ from typing import Any
 from photogrammetry.durable_files import digest, digest_files, read_json, sha256_text, sync_tree, write_json
 from photogrammetry.measures import Measures, ResourceMeter
 from photogrammetry.run_lock import only_one_run
-from photogrammetry.workers import DEFAULT_WORKERS, Progress, Silence, Tools, open_backend
+from photogrammetry.workers import DEFAULT_WORKERS, Progress, Silence, Tools, one_thread, open_backend
 from twin.errors import BadInput, NoSpace
 
 MANIFEST = "manifest.json"
@@ -183,7 +183,7 @@ def _build(stage: Stage, folder: Path, key: dict[str, Any], inputs: Mapping[str,
     temporary = Path(tempfile.mkdtemp(prefix=f".{stage.name}.", suffix=".tmp", dir=folder.parent))
     temporary.chmod(0o755)
     try:
-        with ResourceMeter(tools) as meter:
+        with ResourceMeter(tools) as meter, one_thread():
             stage.run(inputs, temporary, stage.settings, tools)
         sync_tree(temporary)
         manifest = {

@@ -15,6 +15,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from multiprocessing.connection import wait as wait_for_connection
 from typing import Any, Protocol, TypeVar
@@ -74,18 +75,22 @@ class Backend(Protocol):
         """Let go of processes or connections."""
 
 
-def _single_thread() -> None:
-    for variable in THREAD_VARIABLES:
-        os.environ.setdefault(variable, "1")
+@contextmanager
+def one_thread() -> Iterator[None]:
+    """Keep the numeric libraries to one thread: sums in one order, so the same bytes whoever computes them."""
+    from threadpoolctl import threadpool_limits
+
     if "cv2" in sys.modules:
         sys.modules["cv2"].setNumThreads(1)
+    with threadpool_limits(limits=1):
+        yield
 
 
 def measured_task(function: Callable[[Any], Any], item: Any) -> Measured:
     """Run one task in a worker: one thread, CPU seconds of the process taken along."""
-    _single_thread()
     begin = time.process_time()
-    value = function(item)
+    with one_thread():
+        value = function(item)
     return Measured(value, time.process_time() - begin)
 
 
