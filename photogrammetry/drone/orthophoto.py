@@ -16,6 +16,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 from numpy.typing import NDArray
+from scipy import ndimage
 
 from photogrammetry.drone.exposure import balance, sample_view
 from photogrammetry.drone.grid import CogWriter, Grid, read_heights
@@ -39,18 +40,20 @@ class OrthoSettings:
     tile. seam: width of a blend, as a difference of viewing slopes (0.05: 2.5 m on the ground from 50 m up).
     edge_cells: surface cells over which a photo fades out beside what it cannot see. enough_views: stop looking for
     photos of a cell when so many see it. steepest: largest viewing slope (run over rise) that is used.
-    farthest_hiding_m: how far around things are looked for that hide a cell. tolerance_m: roughness of the surface
+    farthest_hiding_m: how far around things are looked for that hide a cell. sliver_m: unseen gaps up to this width are
+    coloured from their rims, wider ones stay transparent. tolerance_m: roughness of the surface
     in the visibility test, None: from its cell. balance_places: places used for equal brightness.
     """
 
     survey: str = ""
     cell_m: float | None = None
-    tile_cells: int = 1024
+    tile_cells: int = 1536
     seam: float = 0.05
     edge_cells: float = 3.0
     enough_views: int = 3
     steepest: float = 2.5
     farthest_hiding_m: float = 120.0
+    sliver_m: float = 1.0
     tolerance_m: float | None = None
     balance_places: int = 12_000
 
@@ -187,10 +190,23 @@ def _coloured(
         weight = _look_up(share, map_col, map_row)
         _add_photo(tile, index, weight, heights, to_enu, colour, total)
     colour /= np.maximum(total, 1e-6)[..., None]
-    alpha = np.where((total > 0) & known, 255, 0).astype(np.uint8)
     rgb = np.clip(np.round(colour), 0, 255).astype(np.uint8)
-    rgb[alpha == 0] = 0
-    return np.concatenate([rgb.transpose(2, 0, 1), alpha[None]])
+    seen = (total > 0) & known
+    closed = _close_slivers(rgb, seen, known, tile.settings.sliver_m / 2 / tile.grid.cell_m)
+    rgb[~closed] = 0
+    return np.concatenate([rgb.transpose(2, 0, 1), np.where(closed, 255, 0).astype(np.uint8)[None]])
+
+
+def _close_slivers(
+    rgb: NDArray[np.uint8], seen: NDArray[np.bool_], known: NDArray[np.bool_], radius: float
+) -> NDArray[np.bool_]:
+    """Colour unseen gaps narrower than twice the radius (cells) from their rims, in place; tell what has colour."""
+    if seen.all() or not seen.any():
+        return seen
+    distance, index = ndimage.distance_transform_edt(~seen, return_indices=True)
+    gap = ~seen & known & (distance <= radius) & (ndimage.distance_transform_edt(distance <= radius) > radius)
+    rgb[gap] = rgb[index[0][gap], index[1][gap]]
+    return np.asarray(seen | gap)
 
 
 def _look_up(values: Heights, col: Heights, row: Heights) -> Heights:

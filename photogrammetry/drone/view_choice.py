@@ -17,6 +17,7 @@ from photogrammetry.drone.visibility import Foot, reach_m, visible_cells
 from photogrammetry.frame import LocalFrame
 
 FADED = 1.0
+FEW_VIEWS = 8
 
 
 @dataclass(frozen=True)
@@ -104,11 +105,14 @@ def choose_views(
     costs: list[NDArray[np.float32]] = []
     chosen: list[int] = []
     views_of_cell = np.zeros(part.grid.shape, dtype=np.int16)
-    for index in candidates(views, part, to_enu, settings.steepest):
-        wanted = views_of_cell < settings.enough_views
-        if not (wanted & part.known).any():
+    for number, index in enumerate(candidates(views, part, to_enu, settings.steepest)):
+        enough = settings.enough_views if number < FEW_VIEWS else 1
+        box = _box_of(part.known & (views_of_cell < enough))
+        if box is None:
             break
-        cost = _cost(views[index], feet[index], wide, core, enu, settings)
+        cost = np.full(part.grid.shape, np.inf, dtype=np.float32)
+        shifted = (_moved(box[0], core[0].start), _moved(box[1], core[1].start))
+        cost[box] = _cost(views[index], feet[index], wide, shifted, enu[box], settings)
         if np.isfinite(cost).any():
             costs.append(cost)
             chosen.append(index)
@@ -141,24 +145,47 @@ def _cost(
     inside &= slope < settings.steepest
     if not inside.any():
         return np.full(inside.shape, np.inf, dtype=np.float32)
-    box = _hiding_window(wide, core, float(slope[inside].max()))
+    steep = float(slope[inside].max())
+    box = _hiding_window(wide, core, steep)
     row, col = wide.grid.row_col(foot[:1], foot[1:2])
     camera = Foot(float(row[0]) - box[0].start, float(col[0]) - box[1].start, float(foot[2]))
     part = (_within(core[0], box[0]), _within(core[1], box[1]))
-    seen = inside & visible_cells(wide.heights[box], camera, tolerance_m=settings.tolerance_m)[part]
+    seen = inside & visible_cells(
+        wide.heights[box], part, camera, tolerance_m=settings.tolerance_m, reach_cells=_hiding_cells(wide, core, steep)
+    )
     fade = np.clip(1 - ndimage.distance_transform_edt(seen) / (settings.edge_cells + 1), 0, 1)
     return np.where(seen, slope + FADED * fade, np.inf).astype(np.float32)
 
 
+def _hiding_cells(wide: Ground, core: tuple[slice, slice], slope: float) -> int:
+    """Tell how many cells in front of a core cell something can hide it, for the flattest line of sight's slope."""
+    height_range = float(wide.heights.max()) - float(wide.heights[core].min())
+    return int(np.ceil(reach_m(height_range, float(np.arctan(slope))) / wide.grid.cell_m)) + 2
+
+
 def _hiding_window(wide: Ground, core: tuple[slice, slice], slope: float) -> tuple[slice, slice]:
     """Cut the window down to what can hide the core from a camera whose flattest line of sight has this slope."""
-    lowest = float(wide.heights[core].min())
-    cells = int(np.ceil(reach_m(float(wide.heights.max()) - lowest, float(np.arctan(slope))) / wide.grid.cell_m)) + 2
+    cells = _hiding_cells(wide, core, slope)
     rows, cols = wide.heights.shape
     return (
         slice(max(0, core[0].start - cells), min(rows, core[0].stop + cells)),
         slice(max(0, core[1].start - cells), min(cols, core[1].stop + cells)),
     )
+
+
+def _box_of(wanted: NDArray[np.bool_], pad: int = 8) -> tuple[slice, slice] | None:
+    """Give the box around the wanted cells, a few cells wider; None when there are none."""
+    rows, cols = np.flatnonzero(wanted.any(axis=1)), np.flatnonzero(wanted.any(axis=0))
+    if len(rows) == 0:
+        return None
+    return (
+        slice(max(0, int(rows[0]) - pad), min(wanted.shape[0], int(rows[-1]) + 1 + pad)),
+        slice(max(0, int(cols[0]) - pad), min(wanted.shape[1], int(cols[-1]) + 1 + pad)),
+    )
+
+
+def _moved(part: slice, by: int) -> slice:
+    return slice(part.start + by, part.stop + by)
 
 
 def _within(inner: slice, outer: slice) -> slice:

@@ -27,31 +27,35 @@ class Foot:
     height_m: float
 
 
-def visible_cells(surface: Heights, foot: Foot, *, tolerance_m: float) -> NDArray[np.bool_]:
-    """Tell which cells of a window can be seen from a camera above, as far as the window's own cells decide.
+def visible_cells(
+    surface: Heights, core: tuple[slice, slice], foot: Foot, *, tolerance_m: float, reach_cells: float = np.inf
+) -> NDArray[np.bool_]:
+    """Tell which cells of the core of a window can be seen from a camera above.
 
-    surface: (rows, cols) float32 m, no NaN, below the camera. foot: the camera; the centre of the first cell is
-    (0.5, 0.5). tolerance_m: how far below the line of sight a cell may lie and still count as seen (the grid's own
-    roughness). The window must hold every cell that could stand between: see reach_m. Returns (rows, cols) bool.
+    surface: (rows, cols) float32 m, no NaN, below the camera. core: the part asked about; the rest of the window
+    holds what may stand in between. foot: the camera; the centre of the window's first cell is (0.5, 0.5).
+    tolerance_m: how far below the line of sight a cell may lie and still count as seen (the grid's own roughness).
+    reach_cells: nothing further than this in front of a cell hides it (see reach_m).
+    Returns bool of the core's shape.
     """
-    rows, cols = surface.shape
-    row, col = np.mgrid[0:rows, 0:cols].astype(np.float32)
-    d_row, d_col = row + np.float32(0.5 - foot.row), col + np.float32(0.5 - foot.col)
-    distance = np.hypot(d_row, d_col)
-    inside = 0 <= foot.row <= rows and 0 <= foot.col <= cols
-    middle = 0.0 if inside else float(np.arctan2(rows / 2 - foot.row, cols / 2 - foot.col))
-    bearing = np.arctan2(d_row, d_col) - np.float32(middle)
+    row = np.arange(core[0].start, core[0].stop, dtype=np.float32)[:, None] + np.float32(0.5 - foot.row)
+    col = np.arange(core[1].start, core[1].stop, dtype=np.float32)[None, :] + np.float32(0.5 - foot.col)
+    distance = np.hypot(row, col)
+    inside = core[0].start <= foot.row <= core[0].stop and core[1].start <= foot.col <= core[1].stop
+    middle = 0.0 if inside else float(np.arctan2(row.mean(), col.mean()))
+    bearing = np.arctan2(row, col) - np.float32(middle)
     bearing -= np.float32(2 * np.pi) * np.round(bearing / np.float32(2 * np.pi))
     low, high = (-np.pi, np.pi) if inside else (float(bearing.min()), float(bearing.max()))
-    near, far = float(distance.min()), float(distance.max())
+    far = float(distance.max())
+    near = max(0.0, float(distance.min()) - reach_cells - OWN_CELLS)
     # One cell apart at the far end, one cell along the bearing: no wall is stepped over.
     step = 1.0 / max(far, 1.0)
+    angle = np.asarray(middle + low + step * np.arange(int((high - low) / step) + 3), dtype=np.float64)
+    radius = np.asarray(near + np.arange(int(far - near) + 3), dtype=np.float64)
     depth = np.maximum(np.float32(foot.height_m) - surface, np.float32(0.01))
-    angle = middle + low + step * np.arange(int((high - low) / step) + 3)
-    radius = near + np.arange(int(far - near) + 3, dtype=np.float64)
     flattest = np.maximum.accumulate(_slopes(depth, foot, angle, radius), axis=1)
     before = _sample(flattest, distance - np.float32(near + OWN_CELLS), (bearing - np.float32(low)) / np.float32(step))
-    seen = distance >= before * (depth - np.float32(tolerance_m))
+    seen = distance >= before * (depth[core] - np.float32(tolerance_m))
     return np.asarray(seen | (distance < near + OWN_CELLS), dtype=bool)
 
 
@@ -65,7 +69,9 @@ def _slopes(depth: Heights, foot: Foot, angle: NDArray[np.float64], radius: NDAr
     reach = radius.astype(np.float32)
     row = np.float32(foot.row - 0.5) + np.sin(angle).astype(np.float32)[:, None] * reach
     col = np.float32(foot.col - 0.5) + np.cos(angle).astype(np.float32)[:, None] * reach
-    return np.asarray(reach * _sample(1 / depth, col, row, nearest=True), dtype=np.float32)
+    slopes = _sample(np.float32(1) / depth, col, row, nearest=True)
+    slopes *= reach
+    return slopes
 
 
 def _sample(values: Heights, col: Heights, row: Heights, *, nearest: bool = False) -> Heights:
