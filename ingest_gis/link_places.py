@@ -44,6 +44,11 @@ class Subject:
     point: EastNorth | None
     grid_id: int | None
 
+    @property
+    def number(self) -> int:
+        """The record's or entity's own number."""
+        return self.record_id or self.entity_id or 0
+
     def link(
         self,
         method: Method,

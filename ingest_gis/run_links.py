@@ -6,14 +6,14 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Any
 
 import psycopg
 
 from ingest_gis.known_places import read_known_places
 from ingest_gis.link_places import Subject, propose_links
 from ingest_gis.sql_text import statements
-from twin.actions.link_records import replace_machine_links
+from twin.actions.link_records import SubjectKind, replace_machine_links
 from twin.actions.settle_places import settle_places
 from twin.cluster import server
 from twin.crs import EastNorth
@@ -21,8 +21,7 @@ from twin.session import Actor, transaction
 from twin.settings import Settings
 
 SUBJECTS_AT_ONCE = 20_000
-SubjectKind = Literal["records", "entities"]
-KINDS: tuple[SubjectKind, ...] = ("records", "entities")
+KINDS: tuple[SubjectKind, ...] = ("record", "entity")
 
 
 @dataclass
@@ -55,14 +54,9 @@ def run_links(
             for subjects in _read_subjects(connection, actor, kind):
                 proposals = propose_links(subjects, places)
                 with transaction(connection, actor) as cursor:
+                    numbers = [subject.number for subject in subjects]
                     report.changes.update(
-                        replace_machine_links(
-                            cursor,
-                            [subject.record_id for subject in subjects if subject.record_id is not None],
-                            [subject.entity_id for subject in subjects if subject.entity_id is not None],
-                            proposals,
-                            places.register_version,
-                        )
+                        replace_machine_links(cursor, kind, numbers, proposals, places.register_version)
                     )
                 report.subjects += len(subjects)
                 report.outcome.update(f"{item.method}:{item.state}" for item in proposals)
@@ -82,7 +76,7 @@ def _read_subjects(connection: psycopg.Connection[Any], actor: Actor, kind: Subj
             rows = cursor.fetchall()
         if not rows:
             return
-        after = rows[-1][0] if kind == "records" else rows[-1][1]
+        after = rows[-1][0] if kind == "record" else rows[-1][1]
         yield [_subject(row) for row in rows]
 
 

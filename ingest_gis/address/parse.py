@@ -195,12 +195,12 @@ def _take(pattern: re.Pattern[str], text: str, found: dict[str, str]) -> str:
 
 
 def _take_loose_building(text: str, found: dict[str, str]) -> str:
-    """Behind a gate number or a compound, another number is a building: 正阳路12号3号, 幸福小区3."""
+    """Behind a gate number or a compound another number is a building: 正阳路12号3号, 幸福小区3; a long one a room."""
     if "building" in found or "floor" in found or not ("number" in found or "compound" in found):
         return text
     text = _take(SECOND_NUMBER, text, found)
-    if "building" not in found and "compound" in found and re.fullmatch(r"\d{1,3}", text):
-        found["building"], text = text, ""
+    if "building" not in found and "compound" in found and re.fullmatch(r"\d{1,4}", text):
+        found["building" if len(text) < 3 else "room"], text = text, ""
     for pattern in (UNIT, FLOOR, ROOM) if "building" in found else ():
         text = _take(pattern, text, found)
     return text

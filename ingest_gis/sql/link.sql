@@ -13,7 +13,7 @@ SELECT asset_id, code, class_id, ST_X(p), ST_Y(p)
 FROM (SELECT asset_id, code, class_id, ST_PointOnSurface(geom_m) AS p FROM twin.asset WHERE valid_to IS NULL) a
 ORDER BY asset_id;
 
--- :records  what a record says about its place; the whole address is private
+-- :record  what a record says about its place; the whole address is private
 SELECT r.record_id, NULL::bigint AS entity_id, r.department_id, r.kind, r.title_zh AS name,
        r.attributes ->> 'asset_code' AS asset_code, r.attributes ->> 'building_code' AS building_code,
        r.attributes ->> 'class_code' AS class_code, coalesce(p.payload ->> 'address', r.address_given) AS address,
@@ -21,7 +21,7 @@ SELECT r.record_id, NULL::bigint AS entity_id, r.department_id, r.kind, r.title_
 FROM twin.record r LEFT JOIN private.record p USING (record_id)
 WHERE r.valid_to IS NULL AND r.record_id > %(after)s ORDER BY r.record_id LIMIT %(count)s;
 
--- :entities
+-- :entity
 SELECT NULL::bigint AS record_id, e.entity_id, e.department_id, e.type_code AS kind, e.public_name_zh AS name,
        NULL AS asset_code, p.attributes ->> 'building_code' AS building_code,
        NULL AS class_code, p.attributes ->> 'address' AS address,

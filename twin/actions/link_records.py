@@ -10,11 +10,13 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 import psycopg
+from psycopg import sql
 
 from twin.errors import BadInput, Conflict, NotFound
 
 Method = Literal["code", "address", "point", "name_grid", "person"]
 State = Literal["accepted", "review"]
+SubjectKind = Literal["record", "entity"]
 TargetKind = Literal["building", "asset", "address"]
 
 
@@ -42,7 +44,7 @@ CREATE TEMP TABLE IF NOT EXISTS stage_link (
   method text NOT NULL, score real NOT NULL, margin real, distance_m real, state text NOT NULL,
   reason_zh text NOT NULL, reason_en text NOT NULL
 ) ON COMMIT DELETE ROWS;
-CREATE TEMP TABLE IF NOT EXISTS stage_subject (record_id bigint, entity_id bigint) ON COMMIT DELETE ROWS
+CREATE TEMP TABLE IF NOT EXISTS stage_subject (subject_id bigint NOT NULL) ON COMMIT DELETE ROWS
 """
 COPY_LINKS = """
 COPY stage_link (record_id, entity_id, building_id, asset_id, address_id, method, score, margin, distance_m, state,
@@ -51,7 +53,7 @@ COPY stage_link (record_id, entity_id, building_id, asset_id, address_id, method
 # What a person has settled is left as it is: a subject with a place of that kind chosen, a place refused.
 LEAVE_TO_PERSON = """
 DELETE FROM stage_link s USING twin.link l
-WHERE l.decided_by IS NOT NULL AND (l.record_id = s.record_id OR l.entity_id = s.entity_id)
+WHERE l.decided_by IS NOT NULL AND l.{subject} = s.{subject}
   AND ((l.state = 'accepted' AND (l.asset_id IS NULL) = (s.asset_id IS NULL))
        OR (l.state IN ('rejected', 'undone') AND (l.building_id, l.asset_id, l.address_id)
            IS NOT DISTINCT FROM (s.building_id, s.asset_id, s.address_id)))
@@ -59,8 +61,8 @@ WHERE l.decided_by IS NOT NULL AND (l.record_id = s.record_id OR l.entity_id = s
 REMOVE = """
 DELETE FROM twin.link l USING stage_subject x
 WHERE l.decided_by IS NULL AND l.state IN ('accepted', 'review')
-  AND (l.record_id = x.record_id OR l.entity_id = x.entity_id)
-  AND NOT EXISTS (SELECT FROM stage_link s WHERE (l.record_id = s.record_id OR l.entity_id = s.entity_id)
+  AND l.{subject} = x.subject_id
+  AND NOT EXISTS (SELECT FROM stage_link s WHERE l.{subject} = s.{subject}
                   AND (l.building_id, l.asset_id, l.address_id)
                       IS NOT DISTINCT FROM (s.building_id, s.asset_id, s.address_id))
 """
@@ -70,7 +72,7 @@ SET method = s.method, score = s.score, margin = s.margin, distance_m = s.distan
     reason_zh = s.reason_zh, reason_en = s.reason_en, register_version = %(register_version)s
 FROM stage_link s
 WHERE l.decided_by IS NULL AND l.state IN ('accepted', 'review')
-  AND (l.record_id = s.record_id OR l.entity_id = s.entity_id)
+  AND l.{subject} = s.{subject}
   AND (l.building_id, l.asset_id, l.address_id) IS NOT DISTINCT FROM (s.building_id, s.asset_id, s.address_id)
   AND (l.method, l.score, l.margin, l.distance_m, l.state, l.reason_zh, l.reason_en) IS DISTINCT FROM
       (s.method, s.score, s.margin, s.distance_m, s.state, s.reason_zh, s.reason_en)
@@ -81,7 +83,7 @@ INSERT INTO twin.link (record_id, entity_id, building_id, asset_id, address_id, 
 SELECT record_id, entity_id, building_id, asset_id, address_id, method, score, margin, distance_m, state,
        reason_zh, reason_en, %(register_version)s
 FROM stage_link s
-WHERE NOT EXISTS (SELECT FROM twin.link l WHERE (l.record_id = s.record_id OR l.entity_id = s.entity_id)
+WHERE NOT EXISTS (SELECT FROM twin.link l WHERE l.{subject} = s.{subject}
                   AND (l.building_id, l.asset_id, l.address_id)
                       IS NOT DISTINCT FROM (s.building_id, s.asset_id, s.address_id)
                   AND l.state IN ('accepted', 'review'))
@@ -93,11 +95,13 @@ SET building_id = place.building_id, address_id = place.address_id,
     grid_id = CASE WHEN e.geom_m IS NULL THEN place.grid_id ELSE e.grid_id END,
     admin_id = CASE WHEN e.geom_m IS NULL THEN place.admin_id ELSE e.admin_id END
 FROM (
-  SELECT s.entity_id, best.building_id, best.address_id, b.grid_id, b.admin_id
-  FROM (SELECT DISTINCT entity_id FROM stage_subject WHERE entity_id IS NOT NULL) s
-    LEFT JOIN LATERAL (SELECT l.building_id, l.address_id FROM twin.link l
-                       WHERE l.entity_id = s.entity_id AND l.state = 'accepted' AND l.building_id IS NOT NULL
-                       ORDER BY l.decided_by IS NULL, l.score DESC, l.link_id LIMIT 1) best ON true
+  SELECT s.subject_id AS entity_id, best.building_id, best.address_id, b.grid_id, b.admin_id
+  FROM stage_subject s
+    LEFT JOIN (SELECT DISTINCT ON (l.entity_id) l.entity_id, l.building_id, l.address_id
+               FROM twin.link l JOIN stage_subject x ON x.subject_id = l.entity_id
+               WHERE l.state = 'accepted' AND l.building_id IS NOT NULL
+               ORDER BY l.entity_id, l.decided_by IS NULL, l.score DESC, l.link_id
+              ) best ON best.entity_id = s.subject_id
     LEFT JOIN twin.building b ON b.building_id = best.building_id
 ) place
 WHERE e.entity_id = place.entity_id
@@ -106,40 +110,41 @@ WHERE e.entity_id = place.entity_id
 """
 PLACE_PRIVATE = """
 UPDATE private.entity p SET grid_id = e.grid_id
-FROM twin.entity e JOIN stage_subject s USING (entity_id)
+FROM twin.entity e JOIN stage_subject s ON s.subject_id = e.entity_id
 WHERE p.entity_id = e.entity_id AND p.grid_id IS DISTINCT FROM e.grid_id
 """
 
 
 def replace_machine_links(
     cursor: psycopg.Cursor[Any],
-    records: Sequence[int],
-    entities: Sequence[int],
+    kind: SubjectKind,
+    subjects: Sequence[int],
     proposals: Sequence[LinkProposal],
     register_version: int,
 ) -> dict[str, int]:
     """Bring the links that matching made for these subjects to what it finds now.
 
-    cursor: database role ingest, in a transaction of role system. records, entities: the subjects looked at; those
-    without a proposal lose their machine-made link. Links that are the same stay untouched, link_id included.
+    cursor: database role ingest, in a transaction of role system. kind, subjects: the records or entities looked at;
+    those without a proposal lose their machine-made link. Links that are the same stay untouched, link_id included.
     Returns how many were inserted, changed, removed, and how many proposals were left to a person's decision.
     """
     cursor.execute(STAGE)
     with cursor.copy("COPY stage_subject FROM STDIN") as copy:
-        for record_id in records:
-            copy.write_row((record_id, None))
-        for entity_id in entities:
-            copy.write_row((None, entity_id))
+        for subject_id in subjects:
+            copy.write_row((subject_id,))
     with cursor.copy(COPY_LINKS) as copy:
         for item in proposals:
             copy.write_row(_row(item))
     cursor.execute("ANALYZE stage_link, stage_subject")
-    left = cursor.execute(LEAVE_TO_PERSON).rowcount
-    removed = cursor.execute(REMOVE).rowcount
-    changed = cursor.execute(CHANGE, {"register_version": register_version}).rowcount
-    inserted = cursor.execute(ADD, {"register_version": register_version}).rowcount
-    cursor.execute(PLACE_ENTITIES)
-    cursor.execute(PLACE_PRIVATE)
+    subject = sql.Identifier(f"{kind}_id")
+    version = {"register_version": register_version}
+    left = cursor.execute(sql.SQL(LEAVE_TO_PERSON).format(subject=subject)).rowcount
+    removed = cursor.execute(sql.SQL(REMOVE).format(subject=subject)).rowcount
+    changed = cursor.execute(sql.SQL(CHANGE).format(subject=subject), version).rowcount
+    inserted = cursor.execute(sql.SQL(ADD).format(subject=subject), version).rowcount
+    if kind == "entity":
+        cursor.execute(PLACE_ENTITIES)
+        cursor.execute(PLACE_PRIVATE)
     return {"inserted": inserted, "changed": changed, "removed": removed, "left_to_person": left}
 
 
@@ -252,7 +257,7 @@ def place_entity(cursor: psycopg.Cursor[Any], entity_id: int | None) -> None:
     if entity_id is None:
         return
     cursor.execute(STAGE)
-    cursor.execute("INSERT INTO stage_subject (entity_id) VALUES (%s)", (entity_id,))
+    cursor.execute("INSERT INTO stage_subject (subject_id) VALUES (%s)", (entity_id,))
     cursor.execute(PLACE_ENTITIES)
     cursor.execute(PLACE_PRIVATE)
     cursor.execute("DELETE FROM stage_subject")
