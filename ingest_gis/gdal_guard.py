@@ -35,6 +35,7 @@ FRAME = struct.Struct(">cQ")
 MAX_FRAME_BYTES = 1 << 30
 READERS = {"vector": "ingest_gis.read_vector", "table": "ingest_gis.read_table"}
 ONLY_DRIVER = "TWIN_ONLY_DRIVER"
+CHILD_ARGUMENTS = ("-m", "ingest_gis.gdal_guard")
 # driver -> what its reader left out: the next reader of the kind need not find out again (and checks all the same).
 _skipped: dict[str, str] = {}
 Info = dict[str, Any]
@@ -193,7 +194,7 @@ def _start_child(
 ) -> subprocess.Popen[bytes]:
     task = {"reader": fmt.reader, "driver": fmt.driver, "path": str(path), **asdict(options), "limits": asdict(limits)}
     child = subprocess.Popen(
-        [sys.executable, "-m", "ingest_gis.gdal_guard"],
+        [sys.executable, *CHILD_ARGUMENTS],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         stderr=errors,
@@ -262,7 +263,7 @@ def _leave_out_drivers() -> None:
     if driver is None or "GDAL_SKIP" in os.environ:
         return
     skipped = import_module(READERS["vector"]).other_drivers(driver)
-    again = [sys.executable, "-m", "ingest_gis.gdal_guard"]
+    again = [sys.executable, *CHILD_ARGUMENTS]
     os.execve(sys.executable, again, {**os.environ, "GDAL_SKIP": ",".join(skipped)})  # noqa: S606
 
 

@@ -16,7 +16,8 @@ RUINED_NUMBER = re.compile(r"[+-]?\d(?:\.\d+)?[Ee]\+?\d{2}")
 
 def plain_code(text: str) -> str:
     """Write a code in half-width capitals without blanks or the apostrophe that makes Excel keep text."""
-    return re.sub(r"[\s\u200b\ufeff]", "", unicodedata.normalize("NFKC", text)).lstrip("'`").upper()
+    capitals = unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", text).upper())
+    return re.sub(r"[\s\u200b\ufeff]", "", capitals).lstrip("'`")
 
 
 def is_ruined_number(text: str) -> bool:

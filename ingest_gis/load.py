@@ -6,7 +6,6 @@ A killed load has settled whole batches only: it is resumed from its checkpoint 
 from __future__ import annotations
 
 import hashlib
-from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -129,11 +128,11 @@ class BatchLoader:
         self.counts.add(counts)
         return counts
 
-    def reasons(self) -> Counter[str]:
-        """Count the rows set aside by rule, over the whole batch, resumed parts included."""
+    def reasons(self) -> dict[str, tuple[int, list[int]]]:
+        """Count the rows set aside by rule and list the first of them, parts loaded before a resume included."""
         with transaction(self._connection, self._actor) as cursor:
             cursor.execute(statements("batch")["reasons"], {"batch_id": self.batch_id})
-            return Counter(dict(cursor.fetchall()))
+            return {code: (count, rows) for code, count, rows in cursor.fetchall()}
 
     def _lock_number(self) -> int:
         delivery = self._delivery

@@ -35,6 +35,7 @@ from twin.session import Actor, transaction
 from twin.settings import Settings
 
 Progress = Callable[[str, int, int | None], None]  # what, rows done, rows in all (None: not known)
+FIRST_ROWS = 20
 HELD_OPEN = 16  # readers kept open between planning and loading
 PLACES_THEMSELVES = ("admin_unit", "grid")
 INDOORS: dict[str, bool | None] = {"entity": True, "building": True, "asset": False}
@@ -55,7 +56,10 @@ class IngestOptions:
 
 @dataclass
 class DeliveryReport:
-    """What became of one file or layer. error: why nothing was taken, None otherwise."""
+    """What became of one file or layer.
+
+    rejected_rows: the first rows set aside by each rule. error: why nothing was taken, None otherwise.
+    """
 
     file: str
     layer: str | None = None
@@ -64,6 +68,7 @@ class DeliveryReport:
     batch: int | None = None
     counts: Counts = field(default_factory=Counts)
     reasons: Counter[str] = field(default_factory=Counter)
+    rejected_rows: dict[str, list[int]] = field(default_factory=dict)
     notes: Counter[str] = field(default_factory=Counter)
     unknown_classes: Counter[str] = field(default_factory=Counter)
     unplaced_columns: list[str] = field(default_factory=list)
@@ -210,7 +215,9 @@ def _load(
                 report.notes += prepared.notes
                 report.unknown_classes += prepared.unknown_classes
                 progress(delivery.file, seen, total)
-        report.counts, report.reasons = loader.counts, loader.reasons()
+        report.counts = loader.counts
+        for code, (count, rows) in loader.reasons().items():
+            report.reasons[code], report.rejected_rows[code] = count, rows
 
 
 def _cut(batch: pa.RecordBatch, settled: int) -> Iterator[tuple[pa.RecordBatch, bool]]:
@@ -240,7 +247,11 @@ def _compare(
         with transaction(connection, actor) as cursor:
             values = bound_values(delivery.mapping, delivery.department_id)
             report.counts.add(find_changes(cursor, statements(f"load_{target}"), prepared, values))
-        report.reasons.update(row.code for row in prepared.rejected)
+        for row in prepared.rejected:
+            report.reasons[row.code] += 1
+            listed = report.rejected_rows.setdefault(row.code, [])
+            if len(listed) < FIRST_ROWS:
+                listed.append(row.row_no)
         report.notes += prepared.notes
         report.unknown_classes += prepared.unknown_classes
         report.rows_now += prepared.read

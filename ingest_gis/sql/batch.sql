@@ -34,8 +34,9 @@ FROM unnest(%(row_nos)s::bigint[], %(codes)s::text[], %(details)s::text[], %(raw
 -- :finish
 UPDATE twin.batch SET state = %(state)s, finished_at = clock_timestamp() WHERE batch_id = %(batch_id)s;
 
--- :reasons
-SELECT reason_code, count(*) FROM private.quarantine WHERE batch_id = %(batch_id)s GROUP BY reason_code ORDER BY 2 DESC, 1;
+-- :reasons  how many rows were set aside by each rule, and the first of them
+SELECT reason_code, count(*), (array_agg(row_no ORDER BY row_no))[1:20]
+FROM private.quarantine WHERE batch_id = %(batch_id)s GROUP BY reason_code ORDER BY 2 DESC, 1;
 
 -- :register_version  the version the register will have when this batch has been loaded
 SELECT coalesce(max(register_version), 0) + 1 FROM twin.address WHERE batch_id IS DISTINCT FROM %(batch_id)s;

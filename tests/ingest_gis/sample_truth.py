@@ -49,12 +49,14 @@ def make_deliveries(folder: Path, seed: int, scale: str) -> Path:
 
 def deliveries_of(folder: Path) -> list[Path]:
     """List the files to ingest, in the order of their names."""
-    return sorted(path for path in (folder / "deliveries").iterdir() if path.suffix in (".shp", ".gpkg", ".csv", ".xlsx"))
+    return sorted(
+        path for path in (folder / "deliveries").iterdir() if path.suffix in (".shp", ".gpkg", ".csv", ".xlsx")
+    )
 
 
 @dataclass
 class FaultScore:
-    """missed: planted faults not set aside. misnamed: set aside for another reason. false_alarms: sound rows set aside."""
+    """missed: planted faults taken. misnamed: set aside for another reason. false_alarms: sound rows set aside."""
 
     planted: int = 0
     missed: list[tuple[str, int, str]] = field(default_factory=list)
@@ -67,7 +69,8 @@ def score_faults(database: Database, folder: Path) -> FaultScore:
     found = {
         (f"{file}:{layer}" if file.startswith("08") else file, row_no): code
         for file, layer, row_no, code in database.fetch(
-            "SELECT b.file, b.layer, q.row_no, q.reason_code FROM private.quarantine q JOIN twin.batch b USING (batch_id)"
+            "SELECT b.file, b.layer, q.row_no, q.reason_code "
+            "FROM private.quarantine q JOIN twin.batch b USING (batch_id)"
         )
     }
     score = FaultScore()

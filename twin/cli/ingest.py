@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import orjson
 import typer
+from rich import box
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskID, TaskProgressColumn, TextColumn, TimeRemainingColumn
 from rich.table import Table
@@ -20,7 +21,8 @@ if TYPE_CHECKING:
 
 app = typer.Typer(no_args_is_help=True)
 COUNTS = ("read", "inserted", "changed", "unchanged", "rejected")
-HEADINGS = ("读取 read", "新增 inserted", "更改 changed", "未变 unchanged", "拒收 rejected")
+HEADINGS = ("读取\nread", "新增\nnew", "更改\nchanged", "未变\nsame", "拒收\nrejected")
+ROWS_SHOWN = 6
 
 
 class DatumOption(StrEnum):
@@ -114,6 +116,7 @@ def _entry(report: DeliveryReport) -> dict[str, Any]:
         "batch": report.batch,
         **vars(report.counts),
         "reasons": dict(report.reasons),
+        "rejected_rows": report.rejected_rows,
         "notes": dict(report.notes),
         "unknown_classes": dict(report.unknown_classes),
         "unplaced_columns": report.unplaced_columns,
@@ -134,29 +137,28 @@ def _entry(report: DeliveryReport) -> dict[str, Any]:
 
 def show_reports(reports: list[DeliveryReport], console: Console) -> None:
     """Print what became of each file, and why rows were set aside, in both languages."""
-    from ingest_gis.rules import rules
-
     title = "试运行, 未写入 (dry run, nothing written)" if any(report.dry_run for report in reports) else None
-    table = Table("文件 file", "类型 target", *HEADINGS, "行/秒 rows/s", title=title)
+    table = Table(title=title, box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0))
+    for heading in ("文件\nfile", "类型\ntarget"):
+        table.add_column(heading, no_wrap=True)
+    for heading in (*HEADINGS, "行/秒\nrows/s"):
+        table.add_column(heading, justify="right", no_wrap=True)
     for report in reports:
-        name = report.file if report.layer is None else f"{report.file}:{report.layer}"
         counts = [str(getattr(report.counts, column)) for column in COUNTS]
-        table.add_row(name, report.target or "-", *counts, f"{report.rows_per_second:,.0f}")
+        table.add_row(_name(report), report.target or "-", *counts, f"{report.rows_per_second:,.0f}")
     console.print(table)
     for report in reports:
-        _show_details(report, console)
-    reasons = Table("原因 reason", "行数 rows", "说明", "meaning", "怎么办 what to do")
-    for report in reports:
-        for code, count in report.reasons.most_common():
-            rule = rules()[code]
-            reasons.add_row(f"{report.file} {code}", str(count), rule.zh, rule.en, f"{rule.fix_zh} / {rule.fix_en}")
-    if reasons.row_count:
-        console.print(reasons)
+        lines = [*_how_read(report), *_why_rejected(report)]
+        if lines:
+            console.print(f"[bold]{_name(report)}[/bold]", *lines, sep="\n  ", highlight=False, soft_wrap=True)
 
 
-def _show_details(report: DeliveryReport, console: Console) -> None:
-    from ingest_gis.rules import rules
+def _name(report: DeliveryReport) -> str:
+    several = report.layer is not None and report.layer != Path(report.file).stem
+    return f"{report.file}:{report.layer}" if several else report.file
 
+
+def _how_read(report: DeliveryReport) -> list[str]:
     lines = []
     if report.resumed:
         lines.append("从上次中断处继续 (resumed where the last run stopped)")
@@ -167,8 +169,19 @@ def _show_details(report: DeliveryReport, console: Console) -> None:
         lines += [f"  {fit.in_words()}" for fit in report.datum.fits]
     if report.unplaced_columns:
         lines.append(f"未收录的列 (columns left out): {', '.join(report.unplaced_columns)}")
+    return lines
+
+
+def _why_rejected(report: DeliveryReport) -> list[str]:
+    from ingest_gis.rules import rules
+
+    lines = []
+    for code, count in report.reasons.most_common():
+        rule, rows = rules()[code], report.rejected_rows.get(code, [])
+        where = ", ".join(map(str, rows[:ROWS_SHOWN])) + (" ..." if count > ROWS_SHOWN else "")
+        lines.append(f"拒收 {count} 行: {rule.zh} ({rule.en}) \\[{code}]; 第 {where} 行 (row {where})")
+        lines.append(f"  → {rule.fix_zh} ({rule.fix_en})")
     for word, count in report.unknown_classes.most_common(10):
-        lines.append(f"不认得的类别 (unknown class): {word} × {count}")
-    lines += [f"{rules()[code].zh} ({rules()[code].en}): {count}" for code, count in report.notes.items()]
-    if lines:
-        console.print(f"[bold]{report.file}[/bold]", *lines, sep="\n  ", highlight=False)
+        lines.append(f"  不认得的类别 (unknown class): {word} × {count}")
+    lines += [f"注意 {count} 行: {rules()[code].zh} ({rules()[code].en})" for code, count in report.notes.items()]
+    return lines
