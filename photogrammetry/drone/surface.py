@@ -17,6 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 from rasterio.features import rasterize
 from scipy import ndimage
+from shapely.geometry import box
 from shapely.geometry.base import BaseGeometry
 from shapely.strtree import STRtree
 
@@ -67,6 +68,7 @@ class _Tile:
     ground_step: int
     settings: SurfaceSettings
     gsd_m: float
+    outlines: tuple[BaseGeometry, ...]
     target: Path
 
 
@@ -85,7 +87,7 @@ def run(inputs: Mapping[str, Path], output_dir: Path, settings: SurfaceSettings,
     settings = replace(settings, cell_m=settings.cell_m or _cell_size(bins, gsd_m))
     grid, step = _grid(bins, frame.crs, settings)
     outlines = _outlines(inputs, frame.crs, grid)
-    tiles = _make_tiles(bins, grid, step, settings, gsd_m, scratch, tools)
+    tiles = _make_tiles(bins, grid, step, settings, gsd_m, outlines, scratch, tools)
     coarse = replace(grid, cell_m=grid.cell_m * step, rows=grid.rows // step, cols=grid.cols // step)
     ground = ground_heights(_coarse_low(tiles, coarse, step), coarse, outlines, settings.ground)
     tags = {"VERTICAL_DATUM": frame.vertical_datum, "SURVEY": settings.survey, "UNITS": "m"}
@@ -130,22 +132,30 @@ def _grid(bins: Bins, crs: str, settings: SurfaceSettings) -> tuple[Grid, int]:
 def _outlines(inputs: Mapping[str, Path], crs: str, grid: Grid) -> list[BaseGeometry]:
     if "footprints" not in inputs:
         return []
-    from shapely.geometry import box
-
     area = box(grid.west, grid.south, grid.east, grid.north)
     found, _ = read_footprints(inputs["footprints"], crs)
     return [outline.polygon for outline in found if outline.polygon.intersects(area)]
 
 
 def _make_tiles(
-    bins: Bins, grid: Grid, step: int, settings: SurfaceSettings, gsd_m: float, scratch: Path, tools: Tools
+    bins: Bins,
+    grid: Grid,
+    step: int,
+    settings: SurfaceSettings,
+    gsd_m: float,
+    outlines: list[BaseGeometry],
+    scratch: Path,
+    tools: Tools,
 ) -> list[_Tile]:
     size = max(step, TILE_CELLS // step * step)
-    margin = int(np.ceil((settings.hole_m + 1.0) / grid.cell_m))
-    tiles = [
-        _Tile(bins, grid, row, col, rows, cols, margin, step, settings, gsd_m, scratch / f"{row}_{col}.npz")
-        for row, col, rows, cols in grid.tiles(size)
-    ]
+    m = int(np.ceil((settings.hole_m + 1.0) / grid.cell_m))
+    tree = STRtree(outlines)
+    tiles = []
+    for row, col, rows, cols in grid.tiles(size):
+        part = grid.part(row - m, col - m, rows + 2 * m, cols + 2 * m)
+        near = sorted(tree.query(box(part.west, part.south, part.east, part.north), predicate="intersects").tolist())
+        mine, target = tuple(outlines[i] for i in near), scratch / f"{row}_{col}.npz"
+        tiles.append(_Tile(bins, grid, row, col, rows, cols, m, step, settings, gsd_m, mine, target))
     tools.map(make_tile, tiles, "surface tiles")
     return tiles
 
@@ -159,13 +169,22 @@ def make_tile(tile: _Tile) -> None:
     cells = surface_cells.top_layer(east, north, h, part, layer_m=settings.layer_m)
     height = surface_cells.without_spikes(cells.height, jump_m=settings.jump_m)
     height = surface_cells.smoothed(height, cells.count, step_m=settings.layer_m / 2)
-    closed, mask = surface_cells.close_holes(height, hole_m=settings.hole_m, cell_m=part.cell_m, jump_m=settings.jump_m)
+    closed, mask = surface_cells.close_holes(
+        height, hole_m=settings.hole_m, cell_m=part.cell_m, jump_m=settings.jump_m, roof_of=_roof_of(tile, part)
+    )
     sigma = cell_sigma(cells, mask, part.cell_m, tile.gsd_m)
     core = (slice(m, m + tile.rows), slice(m, m + tile.cols))
     k = tile.ground_step
     low_grid = replace(tile.grid.part(tile.row, tile.col, tile.rows // k, tile.cols // k), cell_m=part.cell_m * k)
     low = -surface_cells.top_layer(east, north, -h, low_grid, layer_m=settings.layer_m).height
     np.savez(tile.target, height=closed[core], sigma=sigma[core], mask=mask[core], low=low)
+
+
+def _roof_of(tile: _Tile, part: Grid) -> NDArray[np.int32] | None:
+    if not tile.outlines:
+        return None
+    numbered = [(outline, number) for number, outline in enumerate(tile.outlines, 1)]
+    return np.asarray(rasterize(numbered, out_shape=part.shape, transform=part.transform, dtype="int32"))
 
 
 def cell_sigma(cells: surface_cells.Cells, mask: NDArray[np.uint8], cell_m: float, gsd_m: float) -> Heights:
@@ -276,8 +295,6 @@ def _write_cloud(
 def _inside(tree: STRtree, points: NDArray[np.void], grid: Grid) -> NDArray[np.bool_]:
     if len(points) == 0 or len(tree.geometries) == 0:
         return np.zeros(len(points), dtype=bool)
-    from shapely.geometry import box
-
     window = grid.window_of(
         points["east"].min(), points["north"].min(), points["east"].max() + 1e-6, points["north"].max() + 1e-6
     )

@@ -132,8 +132,13 @@ def smoothed(height: Heights, count: NDArray[np.int32], *, step_m: float) -> Hei
     return np.where(np.isnan(height), np.nan, out).astype(np.float32)
 
 
-def close_holes(height: Heights, *, hole_m: float, cell_m: float, jump_m: float) -> tuple[Heights, NDArray[np.uint8]]:
+def close_holes(
+    height: Heights, *, hole_m: float, cell_m: float, jump_m: float, roof_of: NDArray[np.int32] | None = None
+) -> tuple[Heights, NDArray[np.uint8]]:
     """Fill gaps narrower than hole_m; tell which cells were filled.
+
+    roof_of: number of the building whose outline holds a cell, 0 outside; gaps in a roof are filled from that roof
+    alone (up to hole_m from its known cells), gaps outside from outside alone.
 
     Single empty cells take the level most of their neighbours have. A wider hole between two levels (a gap beside a
     wall) is filled from the lower one: what cameras did not see is the ground behind, not a ramp.
@@ -149,11 +154,45 @@ def close_holes(height: Heights, *, hole_m: float, cell_m: float, jump_m: float)
     if not missing.any():
         return height, mask
     target = missing & _closed(~missing, hole_m / 2 / cell_m)
-    if not target.any():
-        return height, mask
-    filled = _fill_from_low_side(height, target, jump_m, reach=int(np.ceil(hole_m / cell_m)))
-    mask[target & ~np.isnan(filled)] = FILLED
-    return np.where(target, filled, height).astype(np.float32), mask
+    outside = height
+    if roof_of is not None:
+        height = _fill_roofs(height, roof_of, int(np.ceil(hole_m / cell_m)), jump_m)
+        outside = np.where(roof_of > 0, np.nan, height).astype(np.float32)
+        target &= roof_of == 0
+    if target.any():
+        filled = _fill_from_low_side(outside, target, jump_m, reach=int(np.ceil(hole_m / cell_m)))
+        height = np.where(target, filled, height).astype(np.float32)
+    mask[missing & ~np.isnan(height)] = FILLED
+    return height, mask
+
+
+def _fill_roofs(height: Heights, roof_of: NDArray[np.int32], reach: int, jump_m: float) -> Heights:
+    """Fill missing cells of each roof from its own known cells.
+
+    A roof of one level is continued up to `reach` cells; where levels meet only narrow gaps and the rim are filled,
+    from the lower side: what lies hidden behind a tower is not known to be as high. Cells at the outline may show
+    the ground beside it and are no source.
+    """
+    out = height.copy()
+    for number, box in enumerate(ndimage.find_objects(roof_of), 1):
+        if box is None:
+            continue
+        mine = roof_of[box] == number
+        missing = mine & np.isnan(height[box])
+        known = ndimage.binary_erosion(mine, iterations=2) & ~missing
+        if not missing.any() or known.sum() < 10:
+            continue
+        low, middle, high = np.percentile(height[box][known], [10, 50, 90])
+        if high - low < jump_m:
+            known &= np.abs(height[box] - middle) < 2 * jump_m
+            target = missing & (ndimage.distance_transform_edt(~known) <= reach)
+        else:
+            rim = ndimage.distance_transform_edt(~known) <= max(3.0, reach / 4)
+            target = missing & (rim | _closed(known, reach / 2))
+        own = np.where(known, height[box], np.nan).astype(np.float32)
+        filled = _fill_from_low_side(own, target, jump_m, reach)
+        out[box] = np.where(target, filled, out[box])
+    return out
 
 
 def _closed(known: NDArray[np.bool_], radius: float) -> NDArray[np.bool_]:

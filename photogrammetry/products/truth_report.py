@@ -28,7 +28,8 @@ def compare_with_truth(products: Path, truth_dir: Path) -> dict[str, Any]:
 
     products: folder with dsm.tif, valid.tif (may lack), orthophoto.tif, buildings.json. truth_dir: truth/ of the
     sample (dsm.tif, classes.tif, ortho.tif, buildings.gpkg, truth.json).
-    Returns dsm_nmad_m, dsm_rmse_m (roofs and roads, half a metre away from edges), dsm_bias_m, dsm_rmse_with_edges_m,
+    Returns dsm_nmad_m, dsm_rmse_m (roofs and roads where measured, half a metre away from edges; filled
+    cells apart), dsm_bias_m, dsm_rmse_with_edges_m,
     ortho_rmse_m, ortho_p95_m, ortho_patches, building_height_median_abs_m, building_height_worst_m,
     building_height_worst_sure_m (without low confidence), buildings_found_share and more counts.
     Raises BadInput when truth_dir holds no truth.
@@ -50,10 +51,12 @@ def _surface(products: Path, truth: Path) -> dict[str, Any]:
     difference = resampled(products / "dsm.tif", grid) - read_heights(truth / "dsm.tif", 0, 0, *grid.shape)
     known = np.isfinite(difference)
     inner = _away_from_edges(read_heights(truth / "dsm.tif", 0, 0, *grid.shape), grid.cell_m)
-    use = hard & known & inner
+    measured = _measured(products / "valid.tif", grid)
+    use = hard & known & inner & measured
     if not use.any():
         return {"dsm_nmad_m": None, "dsm_rmse_m": None, "dsm_cells": 0}
     error = difference[use].astype(np.float64)
+    filled = difference[hard & known & inner & ~measured].astype(np.float64)
     every = difference[hard & known].astype(np.float64)
     bare = resampled(products / "dtm.tif", grid) - read_heights(truth / "dtm.tif", 0, 0, *grid.shape)
     return {
@@ -63,10 +66,26 @@ def _surface(products: Path, truth: Path) -> dict[str, Any]:
         "dsm_nmad_with_edges_m": round(_nmad(every), 4),
         "dsm_rmse_with_edges_m": round(_rms(every), 4),
         "dsm_cells": int(use.sum()),
+        "dsm_filled_cells": len(filled),
+        "dsm_filled_nmad_m": round(_nmad(filled), 4) if len(filled) else None,
+        "dsm_filled_rmse_m": round(_rms(filled), 4) if len(filled) else None,
         "dsm_known_share": round(float((hard & known).sum() / max(1, hard.sum())), 4),
         "dtm_nmad_m": round(_nmad(bare[np.isfinite(bare)].astype(np.float64)), 4),
         "dtm_rmse_m": round(_rms(bare[np.isfinite(bare)].astype(np.float64)), 4),
     }
+
+
+def _measured(path: Path, grid: Grid) -> NDArray[np.bool_]:
+    """Tell which cells of grid fall into measured cells of the mask; all of them where there is no mask."""
+    if not path.exists():
+        return np.ones(grid.shape, dtype=bool)
+    own = Grid.of(path)
+    east, north = grid.centres()
+    row, col = own.row_col(east, north)
+    mask = np.pad(read_cells(path, 0, 0, *own.shape), 1)
+    r = np.clip(np.floor(row).astype(int), -1, own.rows) + 1
+    c = np.clip(np.floor(col).astype(int), -1, own.cols) + 1
+    return np.asarray(mask[np.ix_(r, c)] == 1)
 
 
 def resampled(path: Path, grid: Grid) -> NDArray[np.float32]:
