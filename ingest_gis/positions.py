@@ -131,8 +131,7 @@ class PositionReader:
 
     def _check_places(self, metres: Shapes, given: Shapes, problems: Problems) -> None:
         """Set aside rows outside the district, those that only stand there because of swapped columns by that name."""
-        centres = shapely.centroid(metres)
-        xy = np.column_stack([shapely.get_x(centres), shapely.get_y(centres)])
+        xy = _middles(metres)
         present = ~shapely.is_missing(given)
         impossible = present & ~np.isfinite(xy).all(axis=1)
         inside = self._anchors.in_district(np.where(np.isfinite(xy), xy, 1e9))
@@ -149,8 +148,7 @@ class PositionReader:
         if self._crs is None:
             return answer
         turned = _project(_swap(given[rows]), self._crs.crs, f"EPSG:{self._anchors.working_srid}")
-        centres = shapely.centroid(turned)
-        xy = np.column_stack([shapely.get_x(centres), shapely.get_y(centres)])
+        xy = _middles(turned)
         near = self._anchors.near_district(np.where(np.isfinite(xy), xy, 1e9))
         answer[rows] = near & np.isfinite(xy).all(axis=1)
         return answer
@@ -172,8 +170,7 @@ def sample_points(mapping: DeliveryMapping, batch: pa.RecordBatch, limit: int = 
         if "_wkb" not in batch.schema.names:
             return np.zeros((0, 2))
         shapes = shapely.from_wkb(np.array(batch["_wkb"][:limit].to_pylist(), object), on_invalid="ignore")
-        centres = shapely.centroid(shapes)
-        xy = np.column_stack([shapely.get_x(centres), shapely.get_y(centres)])
+        xy = _middles(shapes)
     else:
         names = coordinate_columns(mapping, batch.schema.names)
         if None in names:
@@ -183,6 +180,12 @@ def sample_points(mapping: DeliveryMapping, batch: pa.RecordBatch, limit: int = 
     xy = xy.reshape(-1, 2)
     sound: NDArray[np.float64] = xy[np.isfinite(xy).all(axis=1) & ~(xy == 0).all(axis=1)]
     return sound
+
+
+def _middles(shapes: Shapes) -> NDArray[np.float64]:
+    """Give the middles of the shapes' bounds, (N, 2): unlike a centroid, sound for outlines that cross themselves."""
+    bounds = shapely.bounds(shapes).reshape(-1, 4)
+    return np.asarray((bounds[:, :2] + bounds[:, 2:]) / 2.0)
 
 
 def _project(shapes: Shapes, source: str, target: str) -> Shapes:
