@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -20,6 +21,8 @@ from twin.cluster.server import dsn
 from twin.crs import LonLat
 from twin.queries.city_bounds import CityBounds, city_bounds
 from twin.queries.imagery import OpenSurveys
+from twin.queries.lookup import LookupAsked, lookup_statement
+from twin.queries.place_asked import place_asked
 from twin.session import Actor
 from twin.settings import Settings
 
@@ -72,6 +75,16 @@ class Services:
         limit_ms = str(int(self.limits.statement_s * 1000))
         await connection.execute("SELECT set_config('statement_timeout', %s, false)", (limit_ms,))
         await connection.commit()
+        await self._warm(connection)
+
+    async def _warm(self, connection: psycopg.AsyncConnection[Any]) -> None:
+        """Plan the click's statement before somebody waits for it; a database without tables is no reason to fail."""
+        city = self.settings.city
+        place = place_asked(LonLat(city.centre_lon, city.centre_lat), city.working_srid)
+        with contextlib.suppress(psycopg.errors.ProgrammingError):
+            for _ in range(2):  # the second time it is prepared
+                async with reading(connection, Actor("warm-up")) as asking:
+                    await asking.cursor.execute(*lookup_statement(LookupAsked(place), asking.sight))
 
     @asynccontextmanager
     async def reading(self, actor: Actor) -> AsyncIterator[Reading]:

@@ -54,6 +54,7 @@ class RequestLog:
                 for name, value in SECURITY_HEADERS.items():
                     headers.setdefault(name, value)
                 headers["X-Request-Id"] = request_id
+                headers["Server-Timing"] = f"total;dur={(time.perf_counter() - started) * 1000:.1f}"
             await send(message)
 
         try:

@@ -134,11 +134,11 @@ def _survey_layers(survey: str, bounds: BoundsLonLat, scene: Scene) -> list[pdk.
         texture = sources.get("orthophoto")
         drawn.append(layers.ground(survey, height=height, texture=texture, bounds=bounds, max_zoom=zoom))
     if "mesh" in sources:
-        drawn.append(layers.model(survey, "mesh", "mesh/tileset.json", lit=False, visible=False))
+        drawn.append(layers.model(survey, "mesh", "mesh/tileset.json", visible=True))
     elif "tileset" in sources and "buildings" not in sources:
-        drawn.append(layers.model(survey, "mesh", "tileset.json", lit=True, visible=not height))
+        drawn.append(layers.model(survey, "mesh", "tileset.json", visible=not height))
     if "buildings" in sources:
-        drawn.append(layers.model(survey, "buildings", "buildings/tileset.json", lit=True, visible=True))
+        drawn.append(layers.model(survey, "buildings", "buildings/tileset.json", visible="mesh" not in sources))
     return drawn
 
 
@@ -152,12 +152,12 @@ def _daylight() -> list[dict[str, Any]]:
     return [
         {
             "@@type": "LightingEffect",
-            "ambientLight": {"@@type": "AmbientLight", "color": [255, 255, 255], "intensity": 1.25},
+            "ambientLight": {"@@type": "AmbientLight", "color": [255, 255, 255], "intensity": 2.4},
             "sun": {
                 "@@type": "DirectionalLight",
                 "color": [255, 250, 240],
-                "intensity": 1.9,
-                "direction": [0.55, -0.75, -1.35],
+                "intensity": 6.0,
+                "direction": [0.5, 0.62, -1.6],
             },
         }
     ]

@@ -83,8 +83,8 @@ def ground(
     )
 
 
-def model(survey: str, layer_id: str, tileset: str, *, lit: bool, visible: bool) -> pdk.Layer:
-    """Draw 3D Tiles of a survey: the textured mesh (its light is in the photos) or the building blocks (lit).
+def model(survey: str, layer_id: str, tileset: str, *, visible: bool) -> pdk.Layer:
+    """Draw 3D Tiles of a survey: the textured mesh or the building blocks; their materials say whether they are lit.
 
     tileset: the path of its tileset.json below /3dtiles/{survey}/.
     """
@@ -93,7 +93,6 @@ def model(survey: str, layer_id: str, tileset: str, *, lit: bool, visible: bool)
         String(f"/3dtiles/{quote(survey, safe='')}/{tileset}"),
         id=layer_id,
         pickable=String("3d"),
-        lit=lit,
         visible=visible,
         opacity=1.0,
     )

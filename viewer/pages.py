@@ -50,6 +50,7 @@ SECURITY_HEADERS = {
     "Cross-Origin-Opener-Policy": "same-origin",
     "Permissions-Policy": "camera=(), microphone=(), geolocation=(), payment=()",
 }
+WORKER = "js/tile_worker.js"
 FOR_EVER = "public, max-age=31536000, immutable"
 ASK_AGAIN = "no-cache"
 
@@ -133,6 +134,11 @@ class Pages:
             settings=html.escape(json.dumps(settings, ensure_ascii=False), quote=True),
             static=settings["static"],
             bundle=settings["bundle"],
+            modules="\n    ".join(
+                f'<link rel="modulepreload" href="{settings["static"]}/{name}">'
+                for name in self._files.names()
+                if name.endswith(".js") and name != WORKER
+            ),
             city_zh=html.escape(self._city.name_zh),
             city_en=html.escape(self._city.name_en),
         )

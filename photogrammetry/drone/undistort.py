@@ -4,16 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from pathlib import Path
 
 import cv2
 import numpy as np
+from numpy.typing import NDArray
 
 from photogrammetry.cameras import Camera, Shot, read_shots, write_shots
 from photogrammetry.drone.colmap import load_colmap
 from photogrammetry.workers import Tools
 
 VERSION = 1
+STRIP_ROWS = 256
+Map = NDArray[np.float32]
 
 
 @dataclass(frozen=True)
@@ -60,13 +64,17 @@ def undistort_photo(task: tuple[Path, Path, Camera, Camera, int]) -> None:
         raise OSError(28, f"{output.name} cannot be written")
 
 
-def source_pixels(camera: Camera, straight: Camera) -> tuple[np.ndarray, np.ndarray]:
+@lru_cache(maxsize=1)
+def source_pixels(camera: Camera, straight: Camera) -> tuple[Map, Map]:
     """Tell where each pixel of the pinhole photo lies in the original: two (H, W) float32 maps as cv2.remap takes."""
-    cols, rows = np.meshgrid(np.arange(straight.width) + 0.5, np.arange(straight.height) + 0.5)
-    source = camera.distort(straight.unproject(np.column_stack([cols.ravel(), rows.ravel()])))
-    source = source * camera.params[:2] + camera.params[2:4] - 0.5
-    shape = (straight.height, straight.width)
-    return source[:, 0].reshape(shape).astype(np.float32), source[:, 1].reshape(shape).astype(np.float32)
+    maps = np.empty((2, straight.height, straight.width), dtype=np.float32)
+    for top in range(0, straight.height, STRIP_ROWS):
+        bottom = min(top + STRIP_ROWS, straight.height)
+        cols, rows = np.meshgrid(np.arange(straight.width) + 0.5, np.arange(top, bottom) + 0.5)
+        source = camera.distort(straight.unproject(np.column_stack([cols.ravel(), rows.ravel()])))
+        source = source * camera.params[:2] + camera.params[2:4] - 0.5
+        maps[:, top:bottom] = source.T.reshape(2, bottom - top, straight.width)
+    return maps[0], maps[1]
 
 
 def read_undistorted(undistort_dir: Path) -> list[Shot]:

@@ -35,7 +35,7 @@ from photogrammetry.products.wall_pictures import Atlas, pack, read_picture
 from photogrammetry.workers import Tools
 
 VERSION = 1
-PLAIN_WALL = (0.72, 0.70, 0.67, 1.0)
+PLAIN_WALL = (0.42, 0.40, 0.37, 1.0)
 
 
 @dataclass(frozen=True)
@@ -73,12 +73,12 @@ class _Scene:
 
 @dataclass(frozen=True)
 class _Wall:
-    """One line with its picture: the heights it spans, the file and key it lies in (None: no photo sees it)."""
+    """One line with its picture: the heights it spans, the photos it is cut from (maybe none) and its key there."""
 
     line: WallLine
     low: float
     high: float
-    photo: str | None
+    photos: tuple[str, ...]
     key: int
 
 
@@ -162,7 +162,7 @@ def _plan(
                         left=local.get(lines[i].left, OPEN_GROUND),
                         right=local.get(lines[i].right, OPEN_GROUND),
                     )
-                    walls.append(_Wall(line, photos.low[i], photos.high[i], photos.photo[i], i))
+                    walls.append(_Wall(line, photos.low[i], photos.high[i], photos.photos[i], i))
             target = folder / str(level) / f"{col}_{row}.glb"
             jobs.append(
                 _Job(scene, level, bounds, tuple(blocks[i] for i in mine), tuple(heights[i] for i in mine),
@@ -254,13 +254,13 @@ def _encoded(picture: NDArray[np.uint8], quality: int) -> bytes:
 
 def _wall_parts(job: _Job, quads: Sequence[WallQuad]) -> list[tuple[Part, Material]]:
     """Give the walls with pictures and the plain ones as up to two parts."""
-    shown = sorted({quad.line for quad in quads if job.walls[quad.line].photo is not None})
-    plain = [quad for quad in quads if job.walls[quad.line].photo is None]
+    shown = sorted({quad.line for quad in quads if job.walls[quad.line].photos})
+    plain = [quad for quad in quads if not job.walls[quad.line].photos]
     found: list[tuple[Part, Material]] = []
     if shown:
         atlas = pack(_pictures(job, shown))
         jpeg = _encoded(atlas.picture, job.scene.settings.jpeg_quality)
-        pictured = [quad for quad in quads if job.walls[quad.line].photo is not None]
+        pictured = [quad for quad in quads if job.walls[quad.line].photos]
         found.append((_wall_part(job, pictured, atlas), Material(jpeg=jpeg)))
     if plain:
         found.append((_wall_part(job, plain, None), Material(colour=PLAIN_WALL)))
@@ -272,7 +272,7 @@ def _pictures(job: _Job, shown: Sequence[int]) -> dict[int, NDArray[np.uint8]]:
     pictures = {}
     for number in shown:
         wall = job.walls[number]
-        picture = read_picture(job.pictures, str(wall.photo), wall.key)
+        picture = read_picture(job.pictures, wall.photos, wall.key)
         for _ in range(job.level):
             size = (max(2, picture.shape[1] // 2), max(2, picture.shape[0] // 2))
             picture = np.asarray(cv2.resize(picture, size, interpolation=cv2.INTER_AREA), dtype=np.uint8)

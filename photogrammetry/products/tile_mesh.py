@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy import ndimage
 from scipy.spatial import Delaunay, cKDTree
 from shapely.geometry.base import BaseGeometry
 
@@ -112,8 +113,8 @@ def _places(
 ) -> Points:
     """Collect all places of vertices: (N, 2), the fixed ones (walls, border) first, without near duplicates."""
     fixed = _distinct(np.concatenate([*along, border]))
-    inner = [_bends(ground, shape, shape.most_points)]
-    inner[0] = inner[0][block_at(inner[0], blocks) == OPEN_GROUND]
+    open_places = np.concatenate([_bends(ground, shape, shape.most_points), _rim_places(ground, shape)])
+    inner = [open_places[block_at(open_places, blocks) == OPEN_GROUND]]
     for number, block in enumerate(blocks):
         places = _bends(roofs[number], shape, shape.most_points // 4)
         inner.append(places[block_at(places, [block]) == 0])
@@ -126,6 +127,18 @@ def _places(
     inside = (free[:, 0] > west + rim) & (free[:, 0] < east - rim)
     inside &= (free[:, 1] > south + rim) & (free[:, 1] < north - rim)
     return np.concatenate([fixed, free[inside & (distance > near_walls)]])
+
+
+def _rim_places(sheet: Sheet, shape: TileShape) -> Points:
+    """Give places along the rim of what is known inside the tile, so that the model ends where the survey does."""
+    row, col, rows, cols = at = sheet.grid.window_of(*shape.bounds)
+    known = sheet.known[row : row + rows, col : col + cols]
+    rim = known & ~ndimage.binary_erosion(known, border_value=1)
+    step = max(1, round(shape.edge_step_m / sheet.grid.cell_m))
+    r, c = np.nonzero(rim)
+    some = (r % step == 0) | (c % step == 0)
+    east, north = sheet.grid.part(*at).centres()
+    return np.column_stack([east[c[some]], north[r[some]]])
 
 
 def _bends(sheet: Sheet, shape: TileShape, most: int) -> Points:

@@ -23,16 +23,17 @@ LEAST_WALL_M = 0.6
 SKYLINE_CELLS = 16_000_000
 SKYLINE_CELL_M = 0.5
 SPARE_M = 0.15
+VIEWS_A_WALL = 3
 
 
 @dataclass(frozen=True)
 class WallPhotos:
-    """Per line: heights its picture spans (low, high), and the photo it was cut from (None: no photo sees it)."""
+    """Per line: heights its picture spans (low, high), and the photos it is cut from, the best first, maybe none."""
 
     folder: Path
     low: tuple[float, ...]
     high: tuple[float, ...]
-    photo: tuple[str | None, ...]
+    photos: tuple[tuple[str, ...], ...]
 
 
 @dataclass(frozen=True)
@@ -73,11 +74,11 @@ def choose_wall_photos(
     _save_skyline(folder / "skyline.npz", inputs["surface"], grid, frame)
     views = read_views(inputs["undistort"])
     gains = json.loads((inputs["orthophoto"] / "orthophoto.json").read_text(encoding="utf-8"))["gains"]
-    best, photo = _best_views(views, folder, gains, texel_m, tools)
+    best = _best_views(views, folder, gains, texel_m, tools)
     best[(high - low) < LEAST_WALL_M + 2 * SPARE_M] = -1
     jobs = _jobs(views, folder, gains, texel_m, best)
     tools.map(cut_pictures, [job for job in jobs if job.chosen], "wall pictures")
-    names = tuple(photo[index] if index >= 0 else None for index in best.tolist())
+    names = tuple(tuple(views[index].name for index in row if index >= 0) for row in best.tolist())
     return WallPhotos(folder, tuple(low.tolist()), tuple(high.tolist()), names)
 
 
@@ -147,15 +148,13 @@ def _save_skyline(path: Path, surface: Path, grid: Grid, frame: LocalFrame) -> N
 
 def _best_views(
     views: Sequence[View], folder: Path, gains: Mapping[str, Sequence[float]], texel_m: float, tools: Tools
-) -> tuple[NDArray[np.int64], list[str]]:
+) -> NDArray[np.int64]:
+    """Give the best views of each wall, (walls, VIEWS_A_WALL) int64, the best first, -1 for none."""
     jobs = _jobs(views, folder, gains, texel_m, None)
-    scores = tools.map(score_view, jobs, "photos of walls")
-    best = np.full(len(scores[0]), -1, dtype=np.int64)
-    record = np.zeros(len(scores[0]), dtype=np.float32)
-    for index, score in enumerate(scores):
-        better = score > record
-        best[better], record[better] = index, score[better]
-    return best, [view.name for view in views]
+    scores = np.stack(tools.map(score_view, jobs, "photos of walls"))
+    order = np.argsort(-scores, axis=0, kind="stable")[:VIEWS_A_WALL]
+    shown = np.take_along_axis(scores, order, axis=0) > 0
+    return np.asarray(np.where(shown, order, -1).T, dtype=np.int64)
 
 
 def _jobs(
@@ -167,7 +166,7 @@ def _jobs(
 ) -> list[_ViewJob]:
     jobs = []
     for index, view in enumerate(views):
-        chosen = () if best is None else tuple(int(i) for i in np.flatnonzero(best == index))
+        chosen = () if best is None else tuple(int(i) for i in np.flatnonzero((best == index).any(axis=1)))
         red, green, blue = (float(g) for g in gains.get(view.name, (1.0, 1.0, 1.0)))
         target = folder / f"{view.name}.npz"
         jobs.append(
@@ -181,16 +180,20 @@ def _read_walls(path: Path) -> Walls:
         return Walls(saved["start"], saved["end"], saved["low"], saved["high"])
 
 
+def _read_skyline(path: Path) -> Skyline:
+    with np.load(path) as saved:
+        heights = saved["heights"]
+        return Skyline(heights, saved["to_cell"], float(heights.max()) + 1.0)
+
+
 def score_view(job: _ViewJob) -> NDArray[np.float32]:
     """Score all walls in one photo (a task)."""
-    with np.load(job.skyline) as saved:
-        heights = saved["heights"]
-        skyline = Skyline(heights, saved["to_cell"], float(heights.max()) + 1.0)
-    return view_scores(job.view, _read_walls(job.walls), skyline)
+    return view_scores(job.view, _read_walls(job.walls), _read_skyline(job.skyline))
 
 
 def cut_pictures(job: _ViewJob) -> None:
     """Cut the chosen walls out of one photo into its npz (a task)."""
     walls, pixels, gain = _read_walls(job.walls), job.view.picture(), np.array(job.gain)
-    pictures = {str(i): wall_picture(job.view, pixels, walls, i, job.texel_m, gain) for i in job.chosen}
+    skyline = _read_skyline(job.skyline)
+    pictures = {str(i): wall_picture(job.view, pixels, walls, i, job.texel_m, gain, skyline) for i in job.chosen}
     np.savez(job.target, **pictures)  # type: ignore[arg-type]

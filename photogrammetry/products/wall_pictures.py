@@ -12,11 +12,13 @@ from pathlib import Path
 import cv2
 import numpy as np
 from numpy.typing import NDArray
+from scipy import ndimage
 
 from photogrammetry.drone.views import View
 
 Points = NDArray[np.float64]
-FACING = 0.2
+FACING = 0.12
+LEAST_SHOWN = 0.3
 CLEAR_M = 0.4
 OWN_EAVE_M = 0.9
 MARCH_STEPS = 64
@@ -74,26 +76,28 @@ class Skyline:
 
 
 def view_scores(view: View, walls: Walls, skyline: Skyline) -> NDArray[np.float32]:
-    """Say how well one photo shows each wall, (N,) float32, 0 not at all: pixels per metre times openness."""
+    """Say how well one photo shows each wall, (N,) float32, 0 not at all: pixels per metre times what it shows."""
     score = np.zeros(len(walls), dtype=np.float32)
     middle = walls.places([0.5], [0.5])[:, 0]
     sight = view.centre - middle
     distance = np.linalg.norm(sight, axis=1)
     facing = (sight[:, :2] * walls.outwards).sum(axis=1) / distance
-    corners = walls.places([0.0, 1.0], [0.0, 1.0])
-    inside = view.sees(corners, margin_px=4.0).all(axis=1)
-    chosen = np.flatnonzero((facing > FACING) & inside)
+    chosen = np.flatnonzero(facing > FACING)
     if len(chosen) == 0:
         return score
     part = Walls(walls.start[chosen], walls.end[chosen], walls.low[chosen], walls.high[chosen])
-    clear = _clear_share(view, part.places([0.1, 0.37, 0.63, 0.9], [0.2, 0.5, 0.85], off_m=0.3), skyline)
-    sharp = view.fx / distance[chosen] * facing[chosen]
-    score[chosen] = np.where(clear > 0.3, sharp * clear**2, 0.0)
+    places = part.places([0.02, 0.34, 0.66, 0.98], [0.05, 0.5, 0.95], off_m=0.3)
+    inside = view.sees(places, margin_px=4.0)
+    possible = np.flatnonzero(inside.mean(axis=1) >= LEAST_SHOWN)
+    clear = inside[possible] & _clear(view, places[possible], skyline)
+    shown = clear.mean(axis=1)
+    index = chosen[possible]
+    score[index] = np.where(shown >= LEAST_SHOWN, view.fx / distance[index] * facing[index] * shown**2, 0.0)
     return score
 
 
-def _clear_share(view: View, places: Points, skyline: Skyline) -> Points:
-    """Tell what share of each wall's places has a clear line to the camera, (N,)."""
+def _clear(view: View, places: Points, skyline: Skyline) -> NDArray[np.bool_]:
+    """Tell which places (N, K, 3) have a clear line to the camera."""
     sight = view.centre - places
     flat = np.hypot(sight[..., 0], sight[..., 1])
     first = np.clip(OWN_EAVE_M / np.maximum(flat, 1e-6), 0, 1)
@@ -103,23 +107,47 @@ def _clear_share(view: View, places: Points, skyline: Skyline) -> Points:
         t = first + (last - first) * share
         at = places + sight * t[..., None]
         clear &= ~((last > first) & (skyline.at(at) > at[..., 2] + CLEAR_M))
-    return np.asarray(clear.mean(axis=1))
+    return clear
 
 
 def wall_picture(
-    view: View, pixels: NDArray[np.uint8], walls: Walls, index: int, texel_m: float, gain: Points
+    view: View, pixels: NDArray[np.uint8], walls: Walls, index: int, texel_m: float, gain: Points, skyline: Skyline
 ) -> NDArray[np.uint8]:
-    """Straighten one wall out of a photo: (rows, cols, 3) uint8."""
+    """Straighten one wall out of a photo: (rows, cols, 4) uint8, the last 255 where the photo shows the wall."""
     length = float(np.hypot(*(walls.end[index] - walls.start[index])))
     height = float(walls.high[index] - walls.low[index])
     cols, rows = (int(np.clip(np.ceil(v / texel_m), 2, LARGEST_PX)) for v in (length, height))
-    across, up = (np.arange(cols) + 0.5) / cols, 1 - (np.arange(rows) + 0.5) / rows
     one = slice(index, index + 1)
-    grid = Walls(walls.start[one], walls.end[one], walls.low[one], walls.high[one]).places(list(across), list(up))[0]
+    wall = Walls(walls.start[one], walls.end[one], walls.low[one], walls.high[one])
+    grid = wall.places(list((np.arange(cols) + 0.5) / cols), list(1 - (np.arange(rows) + 0.5) / rows))[0]
     col, row, _ = view.project(grid)
     maps = [(v - 0.5).astype(np.float32).reshape(rows, cols) for v in (col, row)]
     picture = cv2.remap(pixels, maps[0], maps[1], cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
-    return np.asarray(np.clip(np.round(picture * gain), 0, 255), dtype=np.uint8)
+    rgb = np.clip(np.round(picture * gain), 0, 255).astype(np.uint8)
+    shown = view.sees(grid, margin_px=2.0).reshape(rows, cols) & _shown_cells(view, wall, rows, cols, skyline)
+    return np.dstack([rgb, np.where(shown, 255, 0).astype(np.uint8)])
+
+
+def _shown_cells(view: View, wall: Walls, rows: int, cols: int, skyline: Skyline) -> NDArray[np.bool_]:
+    """Tell what of a wall is not hidden, found on a coarse grid and enlarged to (rows, cols)."""
+    across, up = max(2, min(24, cols // 8)), max(2, min(16, rows // 8))
+    places = wall.places(list((np.arange(across) + 0.5) / across), list(1 - (np.arange(up) + 0.5) / up), off_m=0.3)
+    clear = _clear(view, places, skyline).reshape(up, across).astype(np.float32)
+    return np.asarray(cv2.resize(clear, (cols, rows), interpolation=cv2.INTER_LINEAR) > 0.5)
+
+
+def joined(pictures: Sequence[NDArray[np.uint8]]) -> NDArray[np.uint8]:
+    """Lay pictures of one wall (rows, cols, 4) over each other, the best first; what none shows, from around it."""
+    rgb, shown = pictures[0][..., :3].copy(), pictures[0][..., 3] > 0
+    for picture in pictures[1:]:
+        more = (picture[..., 3] > 0) & ~shown
+        rgb[more] = picture[..., :3][more]
+        shown |= more
+    if shown.any() and not shown.all():
+        index = ndimage.distance_transform_edt(~shown, return_distances=False, return_indices=True)
+        soft = cv2.blur(rgb[tuple(index)], (9, 9))
+        rgb[~shown] = soft[~shown]
+    return rgb
 
 
 @dataclass(frozen=True)
@@ -172,7 +200,10 @@ def _resized(picture: NDArray[np.uint8], shrink: float, widest: int) -> NDArray[
     return np.asarray(cv2.resize(picture, size, interpolation=cv2.INTER_AREA), dtype=np.uint8)
 
 
-def read_picture(folder: Path, photo: str, index: int) -> NDArray[np.uint8]:
-    """Read one wall's picture from those cut out of a photo."""
-    with np.load(folder / f"{photo}.npz") as saved:
-        return np.asarray(saved[str(index)], dtype=np.uint8)
+def read_picture(folder: Path, photos: Sequence[str], index: int) -> NDArray[np.uint8]:
+    """Read one wall's picture, joined from those cut out of the given photos, the best first."""
+    pictures = []
+    for photo in photos:
+        with np.load(folder / f"{photo}.npz") as saved:
+            pictures.append(np.asarray(saved[str(index)], dtype=np.uint8))
+    return joined(pictures)

@@ -7,7 +7,7 @@ import multiprocessing
 import os
 import shutil
 from collections.abc import Callable, Iterator
-from concurrent.futures import Future, ProcessPoolExecutor, as_completed
+from concurrent.futures import ProcessPoolExecutor, as_completed
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -30,11 +30,21 @@ Progress = Callable[[float, float, str], None]  # done, total, what is being don
 UNFINISHED, PAGES = ".unfinished", ".texture-pages"
 COST = {
     "faces": 4.0,
-    "tile": 0.5,
+    "tile": 0.1,
     "photo": 2.5,
     "deliveries": 1.0,
     "truth": 10.0,
 }  # rough CPU seconds of `small`, for the time left
+
+
+@dataclass(frozen=True)
+class _Job:
+    """One piece of work for any process: what, with which arguments, its rough cost and its name."""
+
+    work: Callable[..., Any]
+    arguments: tuple[Any, ...]
+    cost: float
+    text: str
 
 
 @dataclass
@@ -56,23 +66,22 @@ def make_sample(
     """Make a sample district in a folder; the same seed and scale give the same bytes.
 
     folder: new, empty, or left unfinished by an earlier run (then it is begun again). workers: processes, by default
-    one for each core up to two. Returns the path of sample.json, which is written last: without it the folder is no
-    sample. Raises BadInput for an unknown scale or a folder that holds something else.
+    one for each core up to two, and one for the tiny scale. Returns the path of sample.json, which is written last:
+    without it the folder is no sample. Raises BadInput for an unknown scale or a folder that holds something else.
     """
     scale = read_scale(scale_name)
     _claim(folder)
-    workers = workers or min(2, os.cpu_count() or 1)
+    workers = workers or (1 if scale.name == "tiny" else min(2, os.cpu_count() or 1))
     pages = folder / PAGES
     for name in (PAGES, "photos", "deliveries", "truth"):
         (folder / name).mkdir(parents=True)
     maker = Maker(seed, scale, pages)
     steps = _Steps(_total_cost(maker), progress or (lambda done, total, text: None))
-    with _pool(workers, seed, scale_name, pages) as pool:
-        _bake(pool, maker, steps)
-        rasters = pool.submit(making.write_rasters_of_truth, str(folder / "truth"))
-        marks = _photograph(pool, maker, folder / "photos", steps)
-        rasters.result()
-        steps.add(COST["truth"], "truth")
+    with _pool(workers, maker) as pool:
+        for _ in _run(pool, _baking(maker), steps):
+            pass
+        results = list(_run(pool, _shooting(maker, folder), steps))
+    marks = [mark for result in results for mark in result or ()]
     maker.copy_duplicate(folder / "photos")
     write_gcp(folder / "gcp.csv", maker.scene, marks)
     with fixed_dates():
@@ -100,41 +109,55 @@ def _claim(folder: Path) -> None:
 
 
 @contextmanager
-def _pool(workers: int, seed: int, scale_name: str, pages: Path) -> Iterator[ProcessPoolExecutor]:
-    """Start the worker processes; on Ctrl-C drop what has not begun."""
+def _pool(workers: int, maker: Maker) -> Iterator[ProcessPoolExecutor | None]:
+    """Start worker processes, or none where one is enough; on Ctrl-C drop what has not begun."""
+    if workers == 1:
+        making.use_here(maker)
+        yield None
+        return
     context = multiprocessing.get_context("spawn")
-    pool = ProcessPoolExecutor(workers, context, making.start_worker, (seed, scale_name, str(pages)))
+    settings = (maker.seed, maker.scale.name, str(maker.pages_folder))
+    pool = ProcessPoolExecutor(workers, context, making.start_worker, settings)
     try:
         yield pool
     finally:
         pool.shutdown(wait=True, cancel_futures=True)
 
 
+def _run(pool: ProcessPoolExecutor | None, jobs: list[_Job], steps: _Steps) -> Iterator[Any]:
+    """Do jobs, here or in the pool, and give their results as they come."""
+    if pool is None:
+        for job in jobs:
+            result = job.work(*job.arguments)
+            steps.add(job.cost, job.text)
+            yield result
+        return
+    waiting = {pool.submit(job.work, *job.arguments): job for job in jobs}
+    for future in as_completed(waiting):
+        yield future.result()
+        steps.add(waiting[future].cost, waiting[future].text)
+
+
 def _total_cost(maker: Maker) -> float:
-    photos = len(maker.shots) + len(SPOILED)
+    photos = len(maker.shots) + len(SPOILED) - 1
     baking = COST["faces"] * maker.scene.patches.pages + COST["tile"] * maker.tiles
     return baking + COST["photo"] * photos + COST["deliveries"] + COST["truth"]
 
 
-def _bake(pool: ProcessPoolExecutor, maker: Maker, steps: _Steps) -> None:
+def _baking(maker: Maker) -> list[_Job]:
     pieces = [("faces", page) for page in range(maker.scene.patches.pages)]
     pieces += [("tile", tile) for tile in range(maker.tiles)]
-    waiting: dict[Future[None], str] = {pool.submit(making.bake, kind, at): kind for kind, at in pieces}
-    for future in as_completed(waiting):
-        future.result()
-        steps.add(COST[waiting[future]], "textures")
+    return [_Job(making.bake, piece, COST[piece[0]], "textures") for piece in pieces]
 
 
-def _photograph(pool: ProcessPoolExecutor, maker: Maker, photos: Path, steps: _Steps) -> list[Any]:
-    waiting: list[Future[Any]] = [
-        pool.submit(making.spoil, kind, str(photos)) for kind in SPOILED if kind != "duplicate"
+def _shooting(maker: Maker, folder: Path) -> list[_Job]:
+    """The photos, the bad ones and the true rasters: whatever needs the baked pages; the longest first."""
+    photos = str(folder / "photos")
+    jobs = [_Job(making.write_rasters_of_truth, (str(folder / "truth"),), COST["truth"], "truth")]
+    jobs += [_Job(making.spoil, (kind, photos), COST["photo"], "photos") for kind in SPOILED if kind != "duplicate"]
+    return jobs + [
+        _Job(making.photograph, (index, photos), COST["photo"], "photos") for index in range(len(maker.shots))
     ]
-    waiting += [pool.submit(making.photograph, index, str(photos)) for index in range(len(maker.shots))]
-    marks: list[Any] = []
-    for future in as_completed(waiting):
-        marks += future.result() or []
-        steps.add(COST["photo"], "photos")
-    return marks
 
 
 def _finish(folder: Path, maker: Maker) -> Path:

@@ -88,10 +88,15 @@ def _another_place(seed: int, scale: Scale, camera: Camera, pose: Pose) -> NDArr
 _MAKER: Maker | None = None
 
 
+def use_here(maker: Maker) -> None:
+    """Let the pieces of work below run in this process with a scene that is built already."""
+    global _MAKER
+    _MAKER = maker
+
+
 def start_worker(seed: int, scale_name: str, pages_folder: str) -> None:
     """Build this process's scene."""
-    global _MAKER
-    _MAKER = Maker(seed, read_scale(scale_name), Path(pages_folder))
+    use_here(Maker(seed, read_scale(scale_name), Path(pages_folder)))
 
 
 def _maker() -> Maker:

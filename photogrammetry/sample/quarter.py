@@ -96,6 +96,7 @@ class Quarter:
     areas: list[tuple[Outline, str]] = field(default_factory=list)
     things: list[Thing] = field(default_factory=list)
     targets: list[Target] = field(default_factory=list)
+    counted: dict[int, int] = field(default_factory=dict)  # buildings so far, by community
 
     def place(self, points: NDArray[np.floating]) -> Outline:
         """Turn quarter metres (N, 2) into local east, north."""
@@ -154,7 +155,7 @@ def _lay_blocks(quarter: Quarter) -> None:
     for row in range(scale.rows):  # unit grids count west to east, then north to south
         for column in range(scale.columns):
             index = row * scale.columns + column
-            kind = scale.block_kinds[index] if scale.block_kinds else kinds[draw.choice(4, p=[0.45, 0.25, 0.13, 0.17])]
+            kind = scale.block_kinds[index] if scale.block_kinds else kinds[draw.choice(4, p=[0.33, 0.22, 0.2, 0.25])]
             community = row // scale.community_rows * across + column // scale.community_columns
             serials[community] = serials.get(community, 0) + 1
             _lay_block(quarter, index, kind, column, row, community, serials[community])
@@ -174,7 +175,8 @@ def _lay_block(
     quarter.blocks.append(Block(index, kind, column, row, outline, community, serial, name))
     for building in plan.buildings:
         building.block = index
-        building.code = f"{community_code(community)}{_count_in(quarter, community) + 1:04d}"
+        quarter.counted[community] = quarter.counted.get(community, 0) + 1
+        building.code = f"{community_code(community)}{quarter.counted[community]:04d}"
         quarter.buildings.append(building)
     quarter.trees += plan.trees
     quarter.cars += plan.cars
@@ -190,11 +192,6 @@ def _own_name(name: str, earlier: int) -> str:
         return name
     round_, word = divmod(earlier, len(FIRST_WORDS))
     return ("", "东", "西", "南", "北", "新", "上", "下", "大", "小")[round_ % 10] + FIRST_WORDS[word] + name[2:]
-
-
-def _count_in(quarter: Quarter, community: int) -> int:
-    prefix = community_code(community)
-    return sum(building.code.startswith(prefix) for building in quarter.buildings)
 
 
 def _stand_along_streets(quarter: Quarter) -> None:
@@ -252,7 +249,7 @@ COVER_CLASSES = (
 def _lay_covers(quarter: Quarter) -> None:
     """Manhole covers and grates in carriageways and pavements, none closer than two metres to another."""
     scale, random = quarter.scale, stream(quarter.seed, "covers")
-    laid: list[NDArray[np.float64]] = []
+    laid = np.zeros((0, 2))
     for _ in range(scale.covers * 4):
         if len(laid) == scale.covers:
             break
@@ -263,8 +260,8 @@ def _lay_covers(quarter: Quarter) -> None:
         offset = (road.carriageway_m / 2 - 0.3) * random.choice([-1, 1]) if code == "0104" else random.uniform(-4, 4)
         at = road.line.mean(axis=0) + direction * random.uniform(-scale.half_e_m, scale.half_e_m) + aside * offset
         inside = np.abs(at @ quarter.turn) < np.array([scale.half_e_m - 1, scale.half_n_m - 1])
-        if inside.all() and all(np.hypot(*(at - other)) > 2 for other in laid):
-            laid.append(at)
+        if inside.all() and (np.hypot(*(laid - at).T) > 2).all():
+            laid = np.vstack([laid, at])
             heading = float(np.arctan2(direction[1], direction[0]))
             quarter.things.append(Thing(code, float(at[0]), float(at[1]), heading))
 

@@ -19,6 +19,8 @@ CHUNK_ROWS = 150
 SUBSAMPLES = ((-0.25, -0.25), (0.25, -0.25), (-0.25, 0.25), (0.25, 0.25))
 GRAIN = 1024
 BRIGHTNESS = 1.15
+SHOT_NOISE, READ_NOISE = np.float32(2.5e-4), np.float32(5e-6)  # variances, for light of 1 and of nothing
+SENSOR_WHITE = 52_000.0
 
 
 class Renderer:
@@ -167,7 +169,7 @@ def _edges(surface: NDArray[np.int32]) -> NDArray[np.bool_]:
 
 
 def expose(radiance: F32, exposure: NDArray[np.float64], seed: int, name: str) -> NDArray[np.uint8]:
-    """Turn radiance into the sensor's picture: vignetting, slight blur, shot and read noise, tone curve.
+    """Turn radiance into the camera's picture: vignetting, slight blur, a noisy Bayer sensor, tone curve.
 
     Returns (height, width, 3) uint8, red green blue. Noise depends on the seed and the photo's name only.
     """
@@ -175,11 +177,16 @@ def expose(radiance: F32, exposure: NDArray[np.float64], seed: int, name: str) -
     row = (np.arange(height, dtype=np.float32)[:, None] - height / 2) / (width / 2)
     col = (np.arange(width, dtype=np.float32)[None, :] - width / 2) / (width / 2)
     vignette = 1 - 0.16 * (row**2 + col**2)
-    light = cv2.GaussianBlur(radiance, (0, 0), 0.5) * vignette[..., None] * (BRIGHTNESS * exposure).astype(np.float32)
-    random = stream(seed, "noise", name)
-    noise = random.standard_normal(light.shape, dtype=np.float32)
-    light += noise * np.sqrt(light * np.float32(2.2e-4) + np.float32(4e-6))
-    return tone_curve(light)
+    random = stream(seed, "sensor", name)
+    light = cv2.GaussianBlur(radiance, (0, 0), random.uniform(0.3, 0.5)) * vignette[..., None]
+    light *= (BRIGHTNESS * exposure).astype(np.float32)
+    sites = np.empty((height, width), np.float32)
+    for down, across, channel in ((0, 0, 0), (0, 1, 1), (1, 0, 1), (1, 1, 2)):
+        sites[down::2, across::2] = light[down::2, across::2, channel]
+    noise = random.standard_normal(sites.shape, dtype=np.float32)
+    sites += noise * np.sqrt(np.maximum(sites, 0) * SHOT_NOISE + READ_NOISE)
+    raw = np.clip(np.round(sites * np.float32(SENSOR_WHITE)), 0, 65535).astype(np.uint16)
+    return tone_curve(cv2.cvtColor(raw, cv2.COLOR_BayerRGGB2RGB).astype(np.float32) / np.float32(SENSOR_WHITE))
 
 
 def tone_curve(light: F32) -> NDArray[np.uint8]:

@@ -145,7 +145,8 @@ def make_scene(quarter: Quarter) -> Scene:
         for face in building_faces(building):
             faces.append((face, Label.ROOF if face.role != "wall" else Label.WALL, index))
         _add_equipment(heap, quarter, building, index)
-    faces += [(face, Label.TERRAIN, -1) for face in target_faces(quarter)]
+    for target, face in zip(quarter.targets, target_faces(quarter), strict=True):
+        faces.append((face, Label.ROOF if target.on_roof else Label.TERRAIN, -1))
     for patch, (face, label, index) in enumerate(faces):
         heap.add(face.corners, triangulate(face), Kind.PATCH, label, patch, index)
     _add_objects(heap, quarter)

@@ -70,13 +70,14 @@ def _ground_places(quarter: Quarter, random: np.random.Generator) -> NDArray[np.
     count = 500 * max(1, scale.columns * scale.rows // 4)
     half = np.array([scale.half_e_m, scale.half_n_m]) * 0.9  # well inside, so that several photos see each
     places = quarter.place(random.uniform(-half, half, (count, 2)))
-    points = shapely.points(places)
+    points = shapely.STRtree([Point(place) for place in places])
     free = np.ones(count, bool)
     for building in quarter.buildings:
         top = max(part.eave_h + part.rise for part in building.parts)
-        free &= shapely.distance(points, Polygon(building.outline)) > max(2.5, 0.45 * top)
+        near = points.query(Polygon(building.outline), predicate="dwithin", distance=max(2.5, 0.45 * top))
+        free[near] = False
     for east, north, reach in _obstacles(quarter):
-        free &= np.hypot(places[:, 0] - east, places[:, 1] - north) > reach
+        free[points.query(Point(east, north), predicate="dwithin", distance=reach)] = False
     places = places[free]
     height = quarter.terrain.height(places[:, 0], places[:, 1]) + BOARD_LIFT_M
     return np.column_stack([places, height])

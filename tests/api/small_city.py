@@ -17,7 +17,10 @@ import numpy as np
 import psycopg
 from psycopg import sql
 from pyproj import Transformer
+from shapely.geometry import box as shapely_box
+from shapely.geometry import mapping
 
+from photogrammetry.publish import solid_ewkt
 from tests.api import small_city_survey as survey
 from tests.api.small_city_facts import (
     ASSETS,
@@ -36,6 +39,7 @@ from twin.session import Actor, transaction
 SRID = 4550
 OBSERVED_AT = datetime(2026, 10, 12, 2, 30, tzinfo=UTC)
 VALID_FROM = datetime(2020, 1, 1, tzinfo=UTC)
+SAME_PLANE = Transformer.from_crs(f"EPSG:{SRID}", f"EPSG:{SRID}", always_xy=True)
 TO_LONLAT = Transformer.from_crs(f"EPSG:{SRID}", "EPSG:4490", always_xy=True)
 
 ADMIN_UNIT = """
@@ -201,8 +205,13 @@ class _City:
             "twin.evidence", kind="survey", survey_id=self.ids["survey", survey.NAME], sigma_m=0.08,
             method="LoD1.3 blocks from the surface model", observed_at=OBSERVED_AT,
         )  # fmt: skip
+        west, east, south, north = (round(v, 3) for v in (
+            survey.EAST + box.west, survey.EAST + box.east, survey.NORTH + box.south, survey.NORTH + box.north))  # fmt: skip
+        outline = mapping(shapely_box(west, south, east, north))
+        blocks = {"ground_h_m": fact.ground_h_m, "blocks": [{"polygon": outline, "roof_h_m": box.roof_h_m}]}
         building_id = self.add(
-            "twin.building", code=fact.code, name_zh=fact.name_zh, use_zh=fact.use_zh, storeys=fact.storeys,
+            "twin.building", solid=solid_ewkt(blocks, SAME_PLANE, SRID),
+            code=fact.code, name_zh=fact.name_zh, use_zh=fact.use_zh, storeys=fact.storeys,
             geom=geom, geom_m=geom_m, lod="1.3", ground_h_m=fact.ground_h_m, roof_h_m=box.roof_h_m,
             height_m=round(box.roof_h_m - fact.ground_h_m, 3), height_sigma_m=0.08, vertical_datum="EPSG:5737",
             height_confidence=fact.confidence, height_note="点少,高度待核" if fact.confidence == "low" else None,

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import socket
+import tempfile
 import time
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -66,10 +68,10 @@ def test_a_query_that_takes_too_long_is_stopped_and_said_so(city: City) -> None:
         assert client.get("/health").status_code == 200
 
 
-def test_a_database_that_goes_and_comes_back(city: City, tmp_path: Path) -> None:
+def test_a_database_that_goes_and_comes_back(city: City, short_folder: Path) -> None:
     """503 with Retry-After while it is away, also from the start; answers again without a restart."""
     given = conninfo_to_dict(str(city.database.settings.database_url))
-    door = DatabaseDoor(Path(str(given["host"])) / f".s.PGSQL.{given['port']}", Path(short_folder(tmp_path)))
+    door = DatabaseDoor(Path(str(given["host"])) / f".s.PGSQL.{given['port']}", short_folder)
     through_door = make_conninfo(str(city.database.settings.database_url), host=str(door.path.parent))
     settings = replace(city.database.settings, database_url=through_door)
     place = city.facts.centre_of("tower")
@@ -90,11 +92,11 @@ def test_a_database_that_goes_and_comes_back(city: City, tmp_path: Path) -> None
             door.shut()
 
 
-def short_folder(tmp_path: Path) -> str:
-    """Give a folder whose path is short enough for a socket (107 bytes) and open to the database's account."""
-    folder = Path("/tmp") / f"d{abs(hash(str(tmp_path))) % 10**8}"  # noqa: S108 - short on purpose
-    folder.mkdir()
-    return str(folder)
+@pytest.fixture
+def short_folder() -> Iterator[Path]:
+    """A folder whose path is short enough for a socket (107 bytes)."""
+    with tempfile.TemporaryDirectory(prefix="door") as folder:
+        yield Path(folder)
 
 
 def until_answered(client: TestClient, path: str, limit_s: float = 20.0) -> float:

@@ -87,7 +87,8 @@ def _rgba_tile(raster: RasterFile, z: int, x: int, y: int) -> NDArray[np.uint8]:
 
 def _measured(tile: Any) -> NDArray[np.bool_]:
     """Say which pixels hold values (the library's own `mask` spans the data type, not 0 to 255)."""
-    held: NDArray[np.bool_] = ~np.ma.getmaskarray(tile.array).any(axis=0)
+    hidden = np.asarray(np.ma.getmaskarray(tile.array), dtype=np.bool_)
+    held: NDArray[np.bool_] = np.logical_not(np.logical_or.reduce(hidden, axis=0))
     return held
 
 

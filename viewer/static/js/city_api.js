@@ -1,11 +1,14 @@
 // Asks the API. Every failure becomes a CityProblem with a kind the page has words for.
 
 export class CityProblem extends Error {
-  /** kind: offline, slow, missing, refused, busy, invalid or broken. detail: the server's own sentence, if any. */
-  constructor(kind, detail = "") {
-    super(detail || kind);
+  /**
+   * kind: offline, slow, missing, refused, busy, invalid or broken. told: what the server said, as problem+json:
+   * {title, title_zh, detail, request_id}.
+   */
+  constructor(kind, told = {}) {
+    super(told.detail || kind);
     this.kind = kind;
-    this.detail = detail;
+    this.told = told;
   }
 }
 
@@ -25,9 +28,9 @@ export async function fetchJson(path, { signal, timeoutMs = 15000 } = {}) {
     throw new CityProblem(limit.aborted ? "slow" : "offline");
   }
   if (response.ok) return response.json();
-  const problem = await response.json().catch(() => ({}));
+  const told = await response.json().catch(() => ({}));
   const kind = KIND_OF_STATUS[response.status] ?? (response.status < 500 ? "invalid" : "broken");
-  throw new CityProblem(kind, typeof problem.detail === "string" ? problem.detail : "");
+  throw new CityProblem(kind, told);
 }
 
 function query(values) {
@@ -70,19 +73,25 @@ export async function rasterValue(survey, product, lon, lat, options) {
   return Number.isFinite(values?.[0]) ? values[0] : null;
 }
 
-/** What of a survey can be drawn: [{kind, version}], kinds as viewer/deck_spec.py knows them. */
+/**
+ * What of a survey can be drawn: {products: [{kind, version}], bounds}, kinds as viewer/deck_spec.py knows them. The
+ * bounds are those of its first raster: photos see further than what was made of them.
+ */
 export async function drawable(survey) {
   const rasters = ["orthophoto", "dtm", "dsm"].filter((kind) => survey.products.includes(kind));
-  const [versions, tilesets] = await Promise.all([
-    Promise.all(rasters.map((kind) => rasterVersion(survey.name, kind))),
+  const [facts, tilesets] = await Promise.all([
+    Promise.all(rasters.map((kind) => rasterFacts(survey.name, kind))),
     survey.products.includes("tileset") ? tilesetsOf(survey.name) : [],
   ]);
-  return [...rasters.map((kind, i) => ({ kind, version: versions[i] })), ...tilesets.map((kind) => ({ kind, version: null }))];
+  const products = [
+    ...rasters.map((kind, i) => ({ kind, version: facts[i]?.version ?? null })).filter((_, i) => facts[i]),
+    ...tilesets.map((kind) => ({ kind, version: null })),
+  ];
+  return { products, bounds: facts.find((item) => item?.bounds)?.bounds ?? survey.bounds };
 }
 
-async function rasterVersion(name, kind) {
-  const facts = await fetchJson(`/rasters/${encodeURIComponent(name)}/${kind}`).catch(() => null);
-  return facts?.version ?? null;
+function rasterFacts(name, kind) {
+  return fetchJson(`/rasters/${encodeURIComponent(name)}/${kind}`).catch(() => null);
 }
 
 /** Which of the two tilesets stand below a survey's own; "tileset" when it is all in one. */
@@ -94,13 +103,13 @@ async function tilesetsOf(name) {
   return own.length ? own : ["tileset"];
 }
 
-/** The deck JSON of a survey with its drawable products, or of the city without one. */
-export function deckSpec(survey, products, groundHeight) {
+/** The deck JSON of a survey with what of it can be drawn, or of the city without one. */
+export function deckSpec(survey, { products, bounds } = {}, groundHeight = 0) {
   if (!survey) return fetchJson("/deck.json");
   const values = {
     survey: survey.name,
     products: products.map(({ kind, version }) => (version ? `${kind}:${version}` : kind)).join(),
-    bbox: survey.bounds.join(),
+    bbox: bounds.join(),
     gsd_m: survey.gsdM,
     ground_h_m: groundHeight,
   };

@@ -41,10 +41,11 @@ export class CityMap {
     if (view) Object.assign(this.spec.initialViewState, view);
     this.home = structuredClone(spec.initialViewState);
     this.view = structuredClone(this.spec.initialViewState);
+    this.loading = new Map();
     const { deck } = window;
     const classes = {
       GroundLayer: makeGroundLayer(deck, services.tasks),
-      PhotoModelLayer: makePhotoModelLayer(deck, services.onFailure),
+      PhotoModelLayer: makePhotoModelLayer(deck, { onFailure: services.onFailure, loading: this.loading }),
       CityTileLayer: makeCityTileLayer(deck, services),
       PlaceLabelLayer: makePlaceLabelLayer(deck, services),
       SelectionLayer: makeSelectionLayer(deck),
@@ -118,6 +119,11 @@ export class CityMap {
   change(changes) {
     for (const layer of this.spec.layers) Object.assign(layer, changes[layer.id] ?? {});
     window.updateDeck({ layers: this.spec.layers }, this.deck);
+  }
+
+  /** Whether 3D models are on their way. */
+  get waits() {
+    return [...this.loading.values()].some((waiting) => waiting());
   }
 
   has(layerId) {

@@ -31,20 +31,25 @@ export class HeightField {
   constructor(tasks) {
     this.tasks = tasks;
     this.template = null;
+    this.bounds = [0, 0, 0, 0];
     this.fallback = 0;
     this.tiles = new Map();
   }
 
-  /** Read heights from a survey's terrain tiles from now on; fallback: metres where nothing is known. */
-  use(template, fallback) {
+  /** Read heights from terrain tiles inside bounds from now on; fallback: metres where nothing is known. */
+  use(template, bounds, fallback) {
     this.template = template;
+    this.bounds = bounds;
     this.fallback = fallback;
     this.tiles.clear();
   }
 
   /** Load what covers bounds [west, south, east, north] (degrees); resolves when heights there can be asked. */
-  async cover([west, south, east, north]) {
+  async cover(asked) {
     if (!this.template) return;
+    const [w, s, e, n] = this.bounds;
+    const [west, south, east, north] = [Math.max(asked[0], w), Math.max(asked[1], s), Math.min(asked[2], e), Math.min(asked[3], n)];
+    if (west >= east || south >= north) return;
     for (const level of LEVELS) {
       const [left, top] = tileAt(west, north, level).map(Math.floor);
       const [right, bottom] = tileAt(east, south, level).map(Math.floor);
@@ -62,10 +67,9 @@ export class HeightField {
     const key = `${z}/${x}/${y}`;
     let entry = this.tiles.get(key);
     if (!entry) {
-      const heights = this.template.replace("{z}", z).replace("{x}", x).replace("{y}", y);
       entry = { corners: null };
-      entry.done = this.tasks.order("ground", { heights, texture: null, index: { x, y, z } }).then((tile) => {
-        entry.corners = tile?.corners ?? null;
+      entry.done = this.tasks.order("heights", { heights: this.template, index: { x, y, z } }).then((corners) => {
+        entry.corners = corners;
       });
       this.tiles.set(key, entry);
       if (this.tiles.size > KEEP_TILES) this.tiles.delete(this.tiles.keys().next().value);

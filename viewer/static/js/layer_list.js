@@ -36,7 +36,7 @@ export class LayerList {
     const offered = ROWS.filter(({ id, layer }) => map.has(layer) && (id !== "orthophoto" || map.layer("ground").texture));
     this.layers = Object.fromEntries(
       offered.map(({ id, layer }) => {
-        const usual = map.layer(layer).visible !== false;
+        const usual = map.layer(layer).visible !== false && !(id === "orthophoto" && map.layer("mesh")?.visible);
         return [id, { on: wanted ? wanted.has(id) : usual, opacity: map.layer(layer).opacity ?? 1 }];
       }),
     );

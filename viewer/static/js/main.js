@@ -19,6 +19,7 @@ import { Tooltip } from "./tooltip.js";
 const find = (selector) => document.querySelector(selector);
 const LINK_WAIT_MS = 350;
 const CLOSE_ZOOM = 18.2;
+const BUSY_LOOK_MS = 120;
 const WALL_LEAST_M = 1.2;
 
 class CityPage {
@@ -125,7 +126,7 @@ class CityPage {
 
   async openMap(link) {
     this.tasks = new TileTasks(`${this.settings.static}/js/tile_worker.js`, (task, message) => this.tileFailed(task, message));
-    this.tasks.onPending = (count) => find("#busy").classList.toggle("busy-now", count > 0);
+    setInterval(() => find("#busy").classList.toggle("busy-now", this.tasks.pending > 0 || Boolean(this.map?.waits)), BUSY_LOOK_MS);
     this.heights = new HeightField(this.tasks);
     if (!canDraw()) {
       this.notices.show("no-webgl", { tone: "care", title: "webgl.title", text: "webgl.text" });
@@ -133,8 +134,8 @@ class CityPage {
     }
     try {
       const bundle = loadBundle(this.settings.bundle);
-      const [ground, products] = await Promise.all([this.groundHeight(), this.survey ? api.drawable(this.survey) : []]);
-      const spec = await api.deckSpec(this.survey, products, ground);
+      const [ground, drawn] = await Promise.all([this.groundHeight(), this.survey ? api.drawable(this.survey) : {}]);
+      const spec = await api.deckSpec(this.survey, drawn, ground);
       await bundle;
       this.useHeights(spec, ground);
       this.map = this.makeMap(spec, link.view);
@@ -164,7 +165,7 @@ class CityPage {
 
   useHeights(spec, ground) {
     const layer = spec.layers.find((item) => item.id === "ground");
-    this.heights.use(layer?.heights ?? null, ground ?? 0);
+    this.heights.use(layer?.heights ?? null, layer?.extent ?? null, ground ?? 0);
   }
 
   /** Ground height at the survey's middle in metres: the camera looks at that level. 0 where it is not known. */
@@ -350,8 +351,8 @@ class CityPage {
   }
 
   toggleLayers() {
-    const open = document.body.classList.toggle("layers-closed");
-    find("#layers-button").setAttribute("aria-expanded", String(!open));
+    const open = document.body.classList.toggle("layers-open");
+    find("#layers-button").setAttribute("aria-expanded", String(open));
   }
 
   toggleMeasure() {

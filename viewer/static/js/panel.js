@@ -104,15 +104,21 @@ export class Panel {
 
   drawFailure() {
     const { language, actions } = this.context;
-    const { kind, detail } = this.state.problem;
-    this.drawTitle({ overline: language.text("panel.failed"), title: language.text(`problem.${kind}`) });
+    const { kind, told = {} } = this.state.problem;
+    // The server explains in English; in Chinese its title is joined by our own advice.
+    const chinese = language.current.startsWith("zh");
+    const said = kind === "invalid" || kind === "missing";
+    const title = (said && (chinese ? told.title_zh : told.title)) || language.text(`problem.${kind}`);
+    const advice = (said && !chinese && told.detail) || language.text(`problem.${kind}.do`);
+    this.drawTitle({ overline: language.text("panel.failed"), title });
     refill(this.jumps);
     refill(
       this.body,
       element(
         "div",
         { class: "failure" },
-        element("p", { text: detail || language.text(`problem.${kind}.do`) }),
+        element("p", { text: advice }),
+        told.request_id ? element("p", { class: "aside", text: `${language.text("panel.request")} ${told.request_id}` }) : null,
         element("button", { type: "button", class: "solid-button", text: language.text("panel.again"), on: { click: actions.again } }),
       ),
     );

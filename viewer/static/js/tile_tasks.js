@@ -5,20 +5,18 @@ export class TileTasks {
     this.waiting = new Map();
     this.next = 1;
     this.onFailure = onFailure;
-    this.onPending = () => {};
     this.worker = new Worker(workerUrl, { type: "module" });
     this.worker.onmessage = ({ data }) => this.settle(data);
     this.worker.onerror = (event) => this.failAll(event.message || "the tile worker stopped");
   }
 
-  /** Order a tile. task: ground | vector. Resolves to the worker's value, to null when cancelled or failed. */
+  /** Order a tile. task: ground | heights | vector. Resolves to the worker's value, to null when cancelled or failed. */
   order(task, order, signal) {
     const id = this.next;
     this.next += 1;
     return new Promise((resolve) => {
       this.waiting.set(id, { resolve, task });
       this.worker.postMessage({ id, task, order });
-      this.onPending(this.pending);
       signal?.addEventListener("abort", () => this.worker.postMessage({ id, task: "cancel" }), { once: true });
     });
   }
@@ -34,7 +32,6 @@ export class TileTasks {
     this.waiting.delete(id);
     if (error && error !== "cancelled") this.onFailure(order.task, error);
     order.resolve(error ? null : value);
-    this.onPending(this.pending);
   }
 
   failAll(message) {
@@ -43,6 +40,5 @@ export class TileTasks {
       resolve(null);
     }
     this.waiting.clear();
-    this.onPending(0);
   }
 }

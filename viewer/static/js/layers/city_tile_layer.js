@@ -52,9 +52,8 @@ export function makeCityTileLayer(deck, { tasks, heights }) {
   const StandingPoints = makeStandingPoints(deck);
   class CityTileLayer extends deck.TileLayer {
     async getTileData({ index, bbox, signal }) {
-      const url = this.props.tiles.replace("{z}", index.z).replace("{x}", index.x).replace("{y}", index.y);
       const [features] = await Promise.all([
-        tasks.order("vector", { url, index }, signal),
+        tasks.order("vector", { tiles: this.props.tiles, index }, signal),
         heights.cover([bbox.west, bbox.south, bbox.east, bbox.north]),
       ]);
       return sorted(features ?? [], (place) => heights.at(...place) + this.props.liftM);
@@ -98,12 +97,13 @@ export function makeCityTileLayer(deck, { tasks, heights }) {
           getPosition: (feature) => feature.position,
           getFillColor: (feature) => [...colour(feature), 245],
           getLineColor: (feature) => (DAMAGED.has(feature.properties.state) ? this.props.damagedColour : [255, 255, 255]),
-          getLineWidth: (feature) => (DAMAGED.has(feature.properties.state) ? 2.4 : 1.4),
-          getRadius: 0.9,
-          radiusMinPixels: 3.2,
+          getLineWidth: (feature) => (DAMAGED.has(feature.properties.state) ? 0.38 : 0.22),
+          lineWidthMinPixels: 0.7,
+          lineWidthMaxPixels: 2.2,
+          getRadius: 0.75,
+          radiusMinPixels: 2.3,
           radiusMaxPixels: 8,
           stroked: true,
-          lineWidthUnits: "pixels",
           billboard: true,
           antialiasing: true,
         }),

@@ -11,9 +11,7 @@ export function makeGroundLayer(deck, tasks) {
   class GroundLayer extends deck.TileLayer {
     getTileData({ index, signal }) {
       const { heights, texture } = this.props;
-      const fill = (template) => template.replace("{z}", index.z).replace("{x}", index.x).replace("{y}", index.y);
-      const order = { heights: fill(heights), texture: texture ? fill(texture) : null, index };
-      return tasks.order("ground", order, signal).then((tile) => tile && { ...tile, index });
+      return tasks.order("ground", { heights, texture, index }, signal).then((tile) => tile && { ...tile, index });
     }
 
     renderSubLayers(props) {

@@ -15,13 +15,18 @@ export function decodeHeights(rgba) {
   return heights;
 }
 
-/** Take (CELLS + 1)^2 heights at the corners of the cells from a tile of size x size pixels; NaN where unknown. */
-export function cornerHeights(heights, size) {
+/**
+ * Take (CELLS + 1)^2 heights at the corners of the cells; NaN where unknown. heights: size x size pixels.
+ * part: the square {left, top, side} of pixels that the tile covers in them.
+ */
+export function cornerHeights(heights, size, part = { left: 0, top: 0, side: size }) {
   const side = CELLS + 1;
   const corners = new Float32Array(side * side);
   for (let row = 0; row < side; row += 1) {
     for (let col = 0; col < side; col += 1) {
-      corners[row * side + col] = meanAround(heights, size, (col * size) / CELLS, (row * size) / CELLS);
+      const x = part.left + (col * part.side) / CELLS;
+      const y = part.top + (row * part.side) / CELLS;
+      corners[row * side + col] = meanAround(heights, size, x, y);
     }
   }
   return corners;

@@ -46,8 +46,7 @@ export function makePlaceLabelLayer(deck, { tasks, heights }) {
       const key = `${index.z}/${index.x}/${index.y}`;
       if (this.state.tiles.has(key)) return;
       this.state.tiles.set(key, []);
-      const url = this.props.tiles.replace("{z}", index.z).replace("{x}", index.x).replace("{y}", index.y);
-      const features = await tasks.order("vector", { url, index });
+      const features = await tasks.order("vector", { tiles: this.props.tiles, index });
       if (!this.state) return;
       const named = (features ?? []).filter((feature) => feature.properties.name_zh);
       this.state.tiles.set(key, named.map(labelOf));

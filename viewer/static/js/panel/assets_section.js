@@ -2,8 +2,9 @@
 
 import { element, icon } from "../elements.js";
 import { evidenceDisclosure } from "./evidence.js";
-import { attributeFacts, chip, facts, nothing } from "./facts.js";
+import { attributeFacts, chip, facts, heldBack, nothing } from "./facts.js";
 
+const FIRST_SHOWN = 8;
 const TONES = { 完好: "good", 破损: "bad", 丢失: "bad", 废弃: "care", 移除: "care" };
 
 export function assetsSection(answer, context) {
@@ -11,7 +12,10 @@ export function assetsSection(answer, context) {
   const assets = answer.assets ?? [];
   if (!assets.length) return { id: "assets", count: 0, node: nothing(language.text("assets.none")) };
   const rows = assets.map((asset) => assetRow(asset, context, asset.code === chosenAsset));
-  return { id: "assets", count: assets.length, node: element("div", { class: "rows" }, rows) };
+  // The asset that was asked for stands first.
+  const chosen = assets.findIndex((asset) => asset.code === chosenAsset);
+  if (chosen > 0) rows.unshift(...rows.splice(chosen, 1));
+  return { id: "assets", count: assets.length, node: heldBack(element("div", { class: "rows" }), rows, FIRST_SHOWN, language) };
 }
 
 function assetRow(asset, context, open) {

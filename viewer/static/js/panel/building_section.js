@@ -25,7 +25,7 @@ export function buildingSection(answer, { language }) {
         { key: "ground", label: language.text("building.ground"), value: height(building.ground_h_m), evidence: evidence.height },
         { key: "roof", label: language.text("building.roof"), value: height(building.roof_h_m), evidence: evidence.height },
         { label: language.text("height.datum"), value: language.word("datum", building.vertical_datum) },
-        { label: language.text("building.use"), value: building.use_zh, evidence: evidence.footprint },
+        { label: language.text("building.use"), value: language.word("use", building.use_zh), evidence: evidence.footprint },
         { label: language.text("building.storeys"), value: building.storeys ? language.number(building.storeys) : null, evidence: evidence.footprint },
         { key: "addresses", label: language.text("building.addresses"), value: addresses.length ? addresses : null },
         { label: language.text("building.code"), value: building.code, evidence: evidence.footprint },

@@ -2,7 +2,9 @@
 
 import { element, icon } from "../elements.js";
 import { evidenceDisclosure } from "./evidence.js";
-import { nothing } from "./facts.js";
+import { heldBack, nothing } from "./facts.js";
+
+const FIRST_SHOWN = 6;
 
 export function entitiesSection(answer, { language }) {
   const { count = 0, items = [] } = answer.entities ?? {};
@@ -12,7 +14,7 @@ export function entitiesSection(answer, { language }) {
     "div",
     {},
     masked ? element("p", { class: "callout" }, icon("lock", 18), element("span", { text: language.text("entities.masked") })) : null,
-    element("ul", { class: "plain-rows" }, items.map((item) => entityRow(item, language))),
+    heldBack(element("ul", { class: "plain-rows" }), items.map((item) => entityRow(item, language)), FIRST_SHOWN, language),
     count > items.length ? nothing(language.text("entities.more", { count: language.number(count - items.length) })) : null,
   );
   return { id: "entities", count, node };

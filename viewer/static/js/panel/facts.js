@@ -36,6 +36,23 @@ export function nothing(text) {
   return element("p", { class: "nothing", text });
 }
 
+/** Put nodes into a list and hold back those after the first `most`, behind a button that shows them all. */
+export function heldBack(list, nodes, most, language) {
+  list.append(...nodes.slice(0, most));
+  if (nodes.length <= most) return list;
+  const button = element("button", {
+    type: "button",
+    class: "text-button show-all",
+    text: language.text("list.all", { count: language.number(nodes.length) }),
+  });
+  button.addEventListener("click", () => {
+    button.remove();
+    list.append(...nodes.slice(most));
+    nodes[most].querySelector("summary, button")?.focus();
+  });
+  return element("div", {}, list, button);
+}
+
 /** Attributes as delivered (names are the delivery's own) as facts. */
 export function attributeFacts(attributes, language) {
   const rows = Object.entries(attributes ?? {})

@@ -1,7 +1,9 @@
 // The photos that see the point, each cut out around it with the point marked, and the surveys' products.
 
 import { element, icon } from "../elements.js";
-import { chip, nothing } from "./facts.js";
+import { chip, heldBack, nothing } from "./facts.js";
+
+const FIRST_SHOWN = 6;
 
 export function imagerySection(answer, { language, actions }) {
   const { photos = [], surveys = [], hidden = 0 } = answer.imagery ?? {};
@@ -10,7 +12,7 @@ export function imagerySection(answer, { language, actions }) {
     "div",
     {},
     photos.length
-      ? element("ul", { class: "photos" }, photos.map((photo) => element("li", {}, thumbnail(photo, language, actions))))
+      ? heldBack(element("ul", { class: "photos" }), photos.map((photo) => element("li", {}, thumbnail(photo, language, actions))), FIRST_SHOWN, language)
       : nothing(language.text("imagery.no_photo")),
     hidden ? element("p", { class: "aside with-icon" }, icon("eye", 16), language.text("imagery.hidden", { count: language.number(hidden) })) : null,
     surveys.map((survey) => surveyLine(survey, language)),
@@ -39,6 +41,8 @@ function thumbnail(photo, language, actions) {
 }
 
 function surveyLine(survey, language) {
+  const products = survey.products ?? [];
+  const drawn = products.filter((kind) => !kind.startsWith("report"));
   return element(
     "div",
     { class: "survey-line" },
@@ -48,10 +52,19 @@ function surveyLine(survey, language) {
       text: [
         survey.taken_from ? language.time(survey.taken_from, false) : "",
         Number.isFinite(survey.gsd_m) ? language.text("imagery.gsd", { gsd: language.number(survey.gsd_m * 100, 1) }) : "",
-        (survey.products ?? []).map((kind) => language.word("product", kind)).join(language.text("list.comma")),
       ]
         .filter(Boolean)
         .join(" · "),
     }),
+    element("div", { class: "aside", text: drawn.map((kind) => language.word("product", kind)).join(language.text("list.comma")) }),
+    products.includes("report_html")
+      ? element("a", {
+          class: "text-link",
+          href: `/surveys/${encodeURIComponent(survey.name)}/report/report.html`,
+          target: "_blank",
+          rel: "noopener",
+          text: language.text("imagery.report"),
+        })
+      : null,
   );
 }

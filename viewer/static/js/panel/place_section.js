@@ -7,7 +7,8 @@ export function placeSection(answer, { language }) {
   const { place = {}, query } = answer;
   const chain = (place.admin ?? []).map((unit) => language.pick(unit, "name")).join(" › ");
   const { address, grid, projected } = place;
-  const near = address?.distance_m > 0.5 ? language.text("place.away", { distance: language.metres(address.distance_m, 0) }) : "";
+  const own = (answer.building?.addresses ?? []).some((item) => item.code === address?.code);
+  const near = !own && address?.distance_m > 0.5 ? language.text("place.away", { distance: language.metres(address.distance_m, 0) }) : "";
   const node = facts(
     [
       { key: "admin", label: language.text("place.admin"), value: chain },
@@ -18,7 +19,7 @@ export function placeSection(answer, { language }) {
       },
       address && {
         key: "address",
-        label: language.text("place.address"),
+        label: language.text(own ? "place.own_address" : "place.address"),
         value: [element("span", { text: address.text_zh }), near ? element("small", { class: "aside", text: near }) : ""],
         evidence: address.evidence,
       },

@@ -2,7 +2,9 @@
 
 import { element, icon } from "../elements.js";
 import { evidenceDisclosure } from "./evidence.js";
-import { attributeFacts, chip, facts, nothing } from "./facts.js";
+import { attributeFacts, chip, facts, heldBack, nothing } from "./facts.js";
+
+const FIRST_SHOWN = 6;
 
 export function recordsSection(answer, { language }) {
   const groups = (answer.records ?? []).filter((group) => group.items?.length);
@@ -21,7 +23,7 @@ export function recordsSection(answer, { language }) {
           element("span", { text: language.pick(group.department, "name") }),
           element("span", { class: "count", text: language.number(group.count ?? group.items.length) }),
         ),
-        element("div", { class: "rows" }, group.items.map((item) => recordRow(item, language))),
+        heldBack(element("div", { class: "rows" }), group.items.map((item) => recordRow(item, language)), FIRST_SHOWN, language),
         group.count > group.items.length
           ? nothing(language.text("records.more", { count: language.number(group.count - group.items.length) }))
           : null,

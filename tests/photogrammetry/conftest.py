@@ -1,0 +1,32 @@
+"""The tiny sample, made once per test run through the command and shared by every test process (read only)."""
+
+from __future__ import annotations
+
+import fcntl
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+SEED = 3
+
+
+def make_by_command(folder: Path, *options: str) -> subprocess.CompletedProcess[str]:
+    """Run `twin sample make` as a person does."""
+    command = [sys.executable, "-m", "twin.cli.main", "sample", "make", str(folder), *options]
+    return subprocess.run(command, capture_output=True, text=True, check=False, timeout=300)
+
+
+@pytest.fixture(scope="session")
+def tiny_sample(tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureRequest) -> Path:
+    """Folder of the tiny sample of seed 3: do not write into it."""
+    base = tmp_path_factory.getbasetemp()
+    shared = base.parent if hasattr(request.config, "workerinput") else base
+    folder = shared / "tiny-sample"
+    with (shared / "tiny-sample.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not (folder / "sample.json").exists():
+            made = make_by_command(folder, "--scale", "tiny", "--seed", str(SEED))
+            assert made.returncode == 0, made.stderr
+    return folder
