@@ -24,4 +24,4 @@ lint:
 	.venv/bin/mypy
 
 clean:
-	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .hypothesis viewer/vendor/dist
+	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .hypothesis

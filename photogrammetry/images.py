@@ -19,9 +19,12 @@ import cv2
 import numpy as np
 from PIL import Image
 
+from photogrammetry.drone.control_file import read_control_file
+from photogrammetry.drone.control_place import check_control_place
 from photogrammetry.durable_files import write_json
 from photogrammetry.photo import CheckSettings, Photo
 from photogrammetry.photo_exif import read_exif
+from photogrammetry.photo_place import check_crs_place, middle_of
 from photogrammetry.photo_set import judge_set
 from photogrammetry.workers import Tools
 from twin.errors import NoUsablePhotos
@@ -36,9 +39,10 @@ def list_photos(folder: Path) -> list[Path]:
 
 
 def run(inputs: Mapping[str, Path], output_dir: Path, settings: CheckSettings, tools: Tools) -> None:
-    """Check all photos of inputs["photos"] and write photos.json.
+    """Check all photos of inputs["photos"] and write photos.json; then that CRS and control points fit their place.
 
-    Raises NoUsablePhotos when too few are left to work with.
+    Raises NoUsablePhotos when too few are left to work with, UnknownCrs and BadControlPoints when what was declared
+    lies elsewhere: early, before hours of work.
     """
     root = inputs["photos"]
     tasks = [(path, path.relative_to(root).as_posix(), settings) for path in list_photos(root)]
@@ -50,6 +54,16 @@ def run(inputs: Mapping[str, Path], output_dir: Path, settings: CheckSettings, t
         )
     photos = judge_set(tools.map(look_at, tasks, "photos", task_mb=300), settings)
     write_json(output_dir / "photos.json", [asdict(photo) for photo in photos])
+    _require_enough(photos, settings, root)
+    middle = middle_of([photo for photo in photos if photo.accepted])
+    if settings.crs:
+        check_crs_place(settings.crs, middle)
+    if "gcp" in inputs:
+        gcp = inputs["gcp"]
+        check_control_place(read_control_file(gcp, settings.crs), middle, settings.vertical_datum, gcp.name)
+
+
+def _require_enough(photos: list[Photo], settings: CheckSettings, root: Path) -> None:
     accepted = sum(photo.accepted for photo in photos)
     if accepted < settings.min_photos:
         reasons = Counter(photo.reason_code for photo in photos if not photo.accepted)

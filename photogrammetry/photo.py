@@ -26,9 +26,11 @@ REASONS = {
 
 @dataclass(frozen=True)
 class CheckSettings:
-    """Limits of the photo check; distances in metres, spans in days."""
+    """Limits of the photo check; distances in metres, spans in days. crs, vertical_datum: as the survey declares."""
 
     utc_offset_h: float = 8.0
+    crs: str = ""
+    vertical_datum: str = ""
     min_short_side_px: int = 480
     min_sharpness_share: float = 0.5
     max_days_apart: float = 3.0

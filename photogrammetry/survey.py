@@ -146,9 +146,10 @@ def plan_stages(survey: Survey, quality: str = "standard") -> list[Stage]:
     long_side = {"fast": 1000, "standard": 1600, "high": 2400}[quality]
     search_side = {"fast": 1600, "standard": 2000, "high": 3200}[quality]
     name = survey.name
+    check = CheckSettings(survey.utc_offset_h, crs=survey.crs, vertical_datum=survey.vertical_datum)
     place = georeference.GeoreferenceSettings(crs=survey.crs, vertical_datum=survey.vertical_datum)
     return [
-        Stage("check", images.VERSION, images.run, ("photos",), CheckSettings(utc_offset_h=survey.utc_offset_h)),
+        Stage("check", images.VERSION, images.run, ("photos", "gcp"), check),
         Stage(
             "features",
             features.VERSION,

@@ -52,8 +52,8 @@ def _solve(logs: NDArray[np.float64], hold: float) -> NDArray[np.float64]:
             right[b] -= weight * tie
     diagonal = np.diag(normal).copy()
     normal += np.diag(hold * diagonal + 1e-6)
-    solved: NDArray[np.float64] = np.linalg.solve(normal, right)
-    return solved - solved.mean()
+    solved = np.asarray(np.linalg.solve(normal, right), dtype=np.float64)
+    return np.asarray(solved - solved.mean(), dtype=np.float64)
 
 
 def sample_view(view: View, enu: Points) -> NDArray[np.float64]:

@@ -30,9 +30,10 @@ from photogrammetry.drone.sparse_model import SparseModel
 from photogrammetry.durable_files import write_json
 from photogrammetry.frame import LocalFrame
 from photogrammetry.photo import Photo, read_photos
+from photogrammetry.photo_place import middle_of
 from photogrammetry.point_file import write_points
 from photogrammetry.workers import Tools
-from twin.crs import LonLat, read_crs, transformer
+from twin.crs import read_crs, transformer
 from twin.errors import BadControlPoints
 
 VERSION = 1
@@ -88,13 +89,6 @@ def provisional_frame(photos: Sequence[Photo], settings: GeoreferenceSettings) -
     """Put the frame's origin in the middle of the photos, at height 0."""
     lon, lat = middle_of(photos)
     return LocalFrame(lon, lat, 0.0, settings.crs, settings.vertical_datum)
-
-
-def middle_of(photos: Sequence[Photo]) -> LonLat:
-    """Give the median position of the photos, to the sixth decimal."""
-    placed = np.array([(photo.lon, photo.lat) for photo in photos], dtype=np.float64)
-    lon, lat = np.round(np.median(placed, axis=0), 6)
-    return LonLat(float(lon), float(lat))
 
 
 def _read_control(path: Path | None, photos: Sequence[Photo], settings: GeoreferenceSettings) -> ControlFile | None:

@@ -206,7 +206,8 @@ class _City:
             method="LoD1.3 blocks from the surface model", observed_at=OBSERVED_AT,
         )  # fmt: skip
         west, east, south, north = (round(v, 3) for v in (
-            survey.EAST + box.west, survey.EAST + box.east, survey.NORTH + box.south, survey.NORTH + box.north))  # fmt: skip
+            survey.EAST + box.west, survey.EAST + box.east,
+            survey.NORTH + box.south, survey.NORTH + box.north))  # fmt: skip
         outline = mapping(shapely_box(west, south, east, north))
         blocks = {"ground_h_m": fact.ground_h_m, "blocks": [{"polygon": outline, "roof_h_m": box.roof_h_m}]}
         building_id = self.add(

@@ -37,7 +37,8 @@ SELECT (SELECT count(*) FROM twin.asset), (SELECT count(*) FROM twin.evidence),
        (SELECT count(*) FROM private.quarantine), (SELECT count(DISTINCT row_no) FROM private.quarantine)
 """
 CONTENT = """
-SELECT md5(string_agg(concat_ws('|', a.code, a.name_zh, a.state, ST_AsEWKT(a.geom_m), a.attributes, e.row_no), ',' ORDER BY a.code))
+SELECT md5(string_agg(
+  concat_ws('|', a.code, a.name_zh, a.state, ST_AsEWKT(a.geom_m), a.attributes, e.row_no), ',' ORDER BY a.code))
 FROM twin.asset a JOIN twin.evidence e USING (evidence_id)
 """
 
@@ -73,9 +74,7 @@ def test_a_load_killed_again_and_again_ends_as_an_unbroken_one(
     kills, done = 0, 0
     while done < ROWS:
         patience = draw.randint(1, 8)
-        settled = 0
-        for process, done in progress_of(database, delivery):
-            settled += 1
+        for settled, (process, done) in enumerate(progress_of(database, delivery), 1):
             if settled == patience and done < ROWS:
                 process.kill()
                 kills += 1
@@ -133,11 +132,12 @@ def test_a_lost_connection_leaves_whole_batches_only(database: Database, tmp_pat
     path = write_csv(tmp_path / "a.csv", asset_rows(300))
     load = progress_of(database, path)
     next(load)
-    with pytest.raises(AssertionError), psycopg.connect(database.dsn("admin"), autocommit=True) as connection:
+    with psycopg.connect(database.dsn("admin"), autocommit=True) as connection:
         connection.execute(
             "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = %s AND pid <> pg_backend_pid()",
             (database.name,),
         )
+    with pytest.raises(AssertionError):
         list(load)
     (rows,) = database.fetch("SELECT count(*) FROM twin.asset")[0]
     assert rows % 100 == 0
