@@ -31,7 +31,13 @@ def digest_files(folder: Path, leave_out: str | None = None) -> dict[str, str]:
 
 
 def digest(path: Path) -> str:
-    """Give one sha256 (hex) of a file's bytes, or of the names and bytes of all files under a folder."""
+    """Give one sha256 (hex) of a file's bytes, or of the names and bytes of all files under a folder.
+
+    A Shapefile is known by all its files: codes, CRS and outlines lie in different ones.
+    """
+    if path.suffix.lower() == ".shp":
+        beside = sorted(file for file in path.parent.iterdir() if file.stem == path.stem and file.is_file())
+        return sha256_text({file.name: sha256_file(file) for file in beside})
     return sha256_file(path) if path.is_file() else sha256_text(digest_files(path))
 
 
@@ -58,9 +64,14 @@ def read_json(path: Path) -> Any:
 
 def write_json(path: Path, content: Any) -> None:
     """Write a JSON file so that a reader sees the old or the new content, never half of it."""
+    write_text(path, json.dumps(content, ensure_ascii=False, indent=1))
+
+
+def write_text(path: Path, content: str) -> None:
+    """Write a text file (UTF-8) so that a reader sees the old or the new content, never half of it."""
     temporary = path.with_name(f".{path.name}.tmp")
     with temporary.open("w", encoding="utf-8") as stream:
-        json.dump(content, stream, ensure_ascii=False, indent=1)
+        stream.write(content)
         stream.flush()
         os.fsync(stream.fileno())
     temporary.replace(path)

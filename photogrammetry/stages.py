@@ -9,7 +9,6 @@ the same bytes makes nothing after it run again.
 
 from __future__ import annotations
 
-import errno
 import json
 import shutil
 import tempfile
@@ -19,14 +18,14 @@ from pathlib import Path
 from typing import Any
 
 from photogrammetry.durable_files import digest, digest_files, read_json, sha256_text, sync_tree, write_json
+from photogrammetry.full_disk import full_disk_named
 from photogrammetry.measures import Measures, ResourceMeter
 from photogrammetry.run_lock import only_one_run
-from photogrammetry.workers import DEFAULT_WORKERS, Progress, Silence, Tools, one_thread, open_backend
-from twin.errors import BadInput, NoSpace
+from photogrammetry.workers import DEFAULT_WORKERS, Backend, Progress, Silence, Tools, one_thread, open_backend
+from twin.errors import BadInput
 
 MANIFEST = "manifest.json"
 StageRun = Callable[[Mapping[str, Path], Path, Any, Tools], None]
-NEARLY_FULL_BYTES = 8_000_000
 
 
 @dataclass(frozen=True)
@@ -64,39 +63,55 @@ def run_stages(
     until: str | None = None,
     scheduler: str | None = None,
     workers: int = DEFAULT_WORKERS,
+    finish: Callable[[list[StageResult]], None] | None = None,
 ) -> list[StageResult]:
     """Bring every stage up to date, in order, and tell what was done.
 
     workspace: the survey's folder. outside: files or folders from outside by name; None: not given. until: last
-    stage to run. scheduler: address of a Dask scheduler; None: `workers` processes here.
+    stage to run. scheduler: address of a Dask scheduler; None: `workers` processes here. finish: what else belongs
+    to the run, done while no other can begin.
     Raises Conflict when another run holds the workspace, NoSpace when the disk is full, SchedulerUnavailable,
     BadInput for an unknown stage name, and what the stages raise.
     """
     chosen = _up_to(stages, until)
-    root = workspace / "stages"
-    reporter = progress or Silence()
-    with only_one_run(workspace):
+    kept = "nothing more could be written; all finished stages are kept"
+    with full_disk_named(workspace, kept), only_one_run(workspace):
+        root = workspace / "stages"
         root.mkdir(parents=True, exist_ok=True)
         _clear_leftovers(root)
         digests = {name: digest(path) if path else None for name, path in outside.items()}
         backend = open_backend(scheduler, workers)
-        results = []
         try:
-            for number, stage in enumerate(chosen, 1):
-                reporter.stage_started(stage.name, number, len(chosen))
-                folder = root / stage.name
-                key = _key(stage, digests)
-                reason = _why_rebuild(folder, key)
-                if reason is None:
-                    measures = _reuse(folder)
-                else:
-                    tools = Tools(stage.name, backend, reporter)
-                    measures = _build(stage, folder, key, _paths(stage, root, outside), tools)
-                digests[stage.name] = sha256_text(read_json(folder / MANIFEST)["outputs"])
-                results.append(StageResult(stage.name, folder, measures, reason))
-                reporter.stage_finished(stage.name, measures.seconds, measures.resumed)
+            results = _bring_up_to_date(chosen, root, outside, digests, backend, progress or Silence())
         finally:
             backend.close()
+        if finish is not None:
+            finish(results)
+    return results
+
+
+def _bring_up_to_date(
+    stages: Sequence[Stage],
+    root: Path,
+    outside: Mapping[str, Path | None],
+    digests: dict[str, str | None],
+    backend: Backend,
+    progress: Progress,
+) -> list[StageResult]:
+    results = []
+    for number, stage in enumerate(stages, 1):
+        progress.stage_started(stage.name, number, len(stages))
+        folder = root / stage.name
+        key = _key(stage, digests)
+        reason = _why_rebuild(folder, key)
+        if reason is None:
+            measures = _reuse(folder)
+        else:
+            tools = Tools(stage.name, backend, progress)
+            measures = _build(stage, folder, key, _paths(stage, root, outside), tools)
+        digests[stage.name] = sha256_text(read_json(folder / MANIFEST)["outputs"])
+        results.append(StageResult(stage.name, folder, measures, reason))
+        progress.stage_finished(stage.name, measures.seconds, measures.resumed)
     return results
 
 
@@ -146,11 +161,13 @@ def _paths(stage: Stage, root: Path, outside: Mapping[str, Path | None]) -> dict
 
 
 def _manifest(folder: Path) -> dict[str, Any] | None:
+    """Read a stage's manifest; None when there is none, or a damaged one."""
     try:
         content = read_json(folder / MANIFEST)
-    except (OSError, ValueError):
+        Measures(**content["measures"])
+        return content if isinstance(content["outputs"], dict) else None
+    except (OSError, ValueError, TypeError, KeyError):
         return None
-    return content if isinstance(content, dict) else None
 
 
 def _why_rebuild(folder: Path, key: dict[str, Any]) -> str | None:
@@ -172,36 +189,28 @@ def _why_rebuild(folder: Path, key: dict[str, Any]) -> str | None:
 
 def _reuse(folder: Path) -> Measures:
     manifest = read_json(folder / MANIFEST)
-    measures = replace(Measures(**manifest["measures"]), resumed=True)
-    if not manifest["measures"]["resumed"]:
+    before = Measures(**manifest["measures"])
+    measures = replace(before, resumed=True)
+    if not before.resumed:
         write_json(folder / MANIFEST, {**manifest, "measures": asdict(measures)})
     return measures
 
 
 def _build(stage: Stage, folder: Path, key: dict[str, Any], inputs: Mapping[str, Path], tools: Tools) -> Measures:
-    # A name of its own for every attempt: a worker that outlived a killed run can never write into this one.
-    temporary = Path(tempfile.mkdtemp(prefix=f".{stage.name}.", suffix=".tmp", dir=folder.parent))
-    temporary.chmod(0o755)
-    try:
-        with ResourceMeter(tools) as meter, one_thread():
-            stage.run(inputs, temporary, stage.settings, tools)
-        sync_tree(temporary)
-        manifest = {
-            **key,
-            "outputs": digest_files(temporary),
-            "measures": asdict(meter.measures()),
-        }
-        _put_in_place(temporary, folder)
-        write_json(folder / MANIFEST, manifest)
-    except Exception as error:
-        shutil.rmtree(temporary, ignore_errors=True)
-        if _disk_is_full(error, folder.parent):
-            raise NoSpace(
-                f"the disk is full: stage {stage.name} could not be written; all earlier stages are kept",
-                where=str(folder.parent),
-                do="Free some space (or move the data directory with TWIN_DATA_DIR) and run the same command again",
-            ) from error
-        raise
+    with full_disk_named(folder.parent, f"stage {stage.name} could not be written; all earlier stages are kept"):
+        # A name of its own for every attempt: a worker that outlived a killed run can never write into this one.
+        temporary = Path(tempfile.mkdtemp(prefix=f".{stage.name}.", suffix=".tmp", dir=folder.parent))
+        try:
+            temporary.chmod(0o755)
+            with ResourceMeter(tools) as meter, one_thread():
+                stage.run(inputs, temporary, stage.settings, tools)
+            sync_tree(temporary)
+            manifest = {**key, "outputs": digest_files(temporary), "measures": asdict(meter.measures())}
+            _put_in_place(temporary, folder)
+            write_json(folder / MANIFEST, manifest)
+        except BaseException:
+            shutil.rmtree(temporary, ignore_errors=True)
+            raise
     return meter.measures()
 
 
@@ -213,13 +222,3 @@ def _put_in_place(temporary: Path, folder: Path) -> None:
     temporary.rename(folder)
     sync_tree(folder.parent, deep=False)
     shutil.rmtree(old, ignore_errors=True)
-
-
-def _disk_is_full(error: Exception, folder: Path) -> bool:
-    cause: BaseException | None = error
-    while cause is not None:
-        if isinstance(cause, OSError) and cause.errno in (errno.ENOSPC, errno.EDQUOT):
-            return True
-        cause = cause.__cause__ or cause.__context__
-    # Libraries in C++ report a failed write in words of their own.
-    return shutil.disk_usage(folder).free < NEARLY_FULL_BYTES

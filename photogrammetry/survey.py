@@ -24,7 +24,13 @@ from twin.errors import BadInput, Conflict, NotFound, UnknownCrs
 
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 QUALITIES = ("fast", "standard", "high")
+OUTSIDE = {
+    "photos": "the folder of photos",
+    "gcp": "the file of control points",
+    "footprints": "the file of building outlines",
+}
 PRODUCT_STAGES = ("surface", "orthophoto", "buildings", "tiles3d")
+REPORT_FILES = ("report.json", "report.html")
 PRODUCT_SUFFIXES = {".tif", ".laz", ".json", ".glb", ".jpg", ".png", ".webp", ".b3dm"}
 
 
@@ -85,7 +91,9 @@ def create_survey(surveys_dir: Path, survey: Survey) -> Path:
 def _check_outside(survey: Survey) -> None:
     for what, path in survey.outside.items():
         if path is not None and not path.exists():
-            raise BadInput(f"the {what} are not there", where=str(path), do="Check the path")
+            raise BadInput(
+                f"{OUTSIDE[what]} is not there", where=str(path), do="Check the path, or put it back where it was"
+            )
     if not Path(survey.photos_dir).is_dir():
         raise BadInput("this is no folder", where=survey.photos_dir, do="Give the folder that holds the photos")
 
@@ -229,7 +237,16 @@ def run_survey(
     Raises what run_stages raises, NotFound when there is no such survey.
     """
     survey = read_survey(workspace)
-    results = run_stages(
+    _check_outside(survey)
+
+    def finish(results: list[StageResult]) -> None:
+        if until is None or until == "report":
+            from photogrammetry.survey_report import write_report
+
+            place_products(workspace, {result.name: result.folder for result in results})
+            write_report(workspace, None)
+
+    return run_stages(
         workspace,
         plan_stages(survey, quality),
         survey.outside,
@@ -237,10 +254,8 @@ def run_survey(
         scheduler=scheduler,
         progress=progress,
         workers=workers,
+        finish=finish,
     )
-    if until is None or until == "report":
-        place_products(workspace, {result.name: result.folder for result in results})
-    return results
 
 
 def place_products(workspace: Path, folders: Mapping[str, Path]) -> None:
@@ -255,7 +270,15 @@ def place_products(workspace: Path, folders: Mapping[str, Path]) -> None:
     report = folders["report"]
     _exchange(
         workspace / "report",
-        {p: p.relative_to(report) for p in sorted(report.rglob("*")) if p.is_file() and p.name != MANIFEST},
+        {
+            # The page of before stays until write_report replaces it, so that there is always one.
+            **{
+                path: Path(path.name)
+                for path in (workspace / "report" / name for name in REPORT_FILES)
+                if path.exists()
+            },
+            **{p: p.relative_to(report) for p in sorted(report.rglob("*")) if p.is_file() and p.name != MANIFEST},
+        },
     )
 
 
