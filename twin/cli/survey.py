@@ -83,17 +83,19 @@ def run(
 @app.command(epilog="Example: twin survey report spring-2026")
 def report(
     name: Name,
-    truth: Annotated[Path | None, typer.Option(help="truth/ of a sample: adds the accuracy against it.")] = None,
+    truth: Annotated[Path | None, typer.Option(help="truth/ of a sample; found by itself beside its photos.")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print report.json.")] = False,
 ) -> None:
-    """Write report.html and report.json, and print the figures that matter.
+    """Write report.html and report.json, and print the figures that matter; a sample is compared with its truth.
 
     精度报告。
     """
-    from photogrammetry.survey_report import write_report
+    from photogrammetry.survey import read_survey
+    from photogrammetry.survey_report import truth_beside, write_report
 
     settings = read_settings()
     workspace = settings.surveys_dir / name
+    truth = truth or truth_beside(Path(read_survey(workspace).photos_dir))
     content = write_report(workspace, truth)
     if truth is not None:
         publish_survey(settings, name)
