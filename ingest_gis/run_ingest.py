@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -24,6 +23,7 @@ from ingest_gis.gdal_guard import GuardedFile, ReadOptions, open_guarded
 from ingest_gis.load import BatchLoader, Counts, Delivery, bound_values, find_changes
 from ingest_gis.mappings import TARGETS, DeliveryMapping, choose_mapping
 from ingest_gis.positions import PositionReader, sample_points
+from ingest_gis.refusals import Refusal, file_sha256, remember_refusals
 from ingest_gis.rows import RowMaker
 from ingest_gis.source_crs import SourceCrs, find_source_crs, name_of
 from ingest_gis.sql_text import statement, statements
@@ -59,6 +59,7 @@ class DeliveryReport:
     """What became of one file or layer.
 
     rejected_rows: the first rows set aside by each rule. error: why nothing was taken, None otherwise.
+    given: the file as it was given.
     """
 
     file: str
@@ -81,6 +82,7 @@ class DeliveryReport:
     seconds: float = 0.0
     rows_now: int = 0
     error: TwinError | None = None
+    given: Path | None = None
 
     @property
     def rows_per_second(self) -> float:
@@ -119,7 +121,7 @@ def ingest_files(
                 layers += planned
                 reports += refused
             except TwinError as error:
-                reports.append(DeliveryReport(path.name, error=error))
+                reports.append(DeliveryReport(path.name, error=error, given=path))
         layers.sort(key=lambda layer: TARGETS.index(layer.mapping.target))
         with server.connect(settings, "ingest", autocommit=True) as connection:
             for layer in layers:
@@ -127,11 +129,24 @@ def ingest_files(
                     reports.append(_ingest_layer(connection, settings, layer, options, progress))
                 except TwinError as error:
                     failed = DeliveryReport(layer.path.name, layer.name, layer.mapping.name, layer.mapping.target)
-                    reports.append(replace(failed, error=error))
+                    reports.append(replace(failed, error=error, given=layer.path))
             if layers and not options.dry_run:
                 with transaction(connection, Actor(options.actor, role="system", purpose="settle places")) as cursor:
                     settle_places(cursor)
+            if not options.dry_run:
+                remember_refusals(connection, _refusals(reports, layers, options), options.actor)
     return reports
+
+
+def _refusals(reports: Sequence[DeliveryReport], layers: Sequence[Layer], options: IngestOptions) -> list[Refusal]:
+    """Pick the reports of what cannot be taken as it is; what may go well next time is none."""
+    departments = {(layer.path, layer.name): (layer.mapping.department or {}).get("code") for layer in layers}
+    refusals = []
+    for report in reports:
+        if report.given is not None and isinstance(report.error, BadInput):
+            department = options.department or departments.get((report.given, report.layer))
+            refusals.append(Refusal(report.given, report.layer, department, report.error))
+    return refusals
 
 
 def plan_file(
@@ -155,7 +170,7 @@ def plan_file(
                 mapping = choose_mapping(options.mapping, file.info["fields"], name, path.name)
                 planned.append(Layer(path, name, mapping, file if held is not None else None))
             except TwinError as error:
-                refused.append(DeliveryReport(path.name, name, error=error))
+                refused.append(DeliveryReport(path.name, name, error=error, given=path))
     return planned, refused
 
 
@@ -382,15 +397,3 @@ def _delivery(layer: Layer, report: DeliveryReport, department_id: int | None, o
         encoding=report.encoding,
         settings={"crs": report.crs, "datum": report.datum.datum if report.datum else None},
     )
-
-
-def file_sha256(path: Path) -> str:
-    """Compute the sha256 of a delivery: of the file, or of all parts of a Shapefile in the order of their names."""
-    is_shapefile = path.suffix.lower() == ".shp"
-    parts = [item for item in path.parent.iterdir() if item.stem == path.stem] if is_shapefile else [path]
-    digest = hashlib.sha256()
-    for part in sorted(parts):
-        with part.open("rb") as file:
-            while piece := file.read(1 << 20):
-                digest.update(piece)
-    return digest.hexdigest()

@@ -40,3 +40,11 @@ FROM private.quarantine WHERE batch_id = %(batch_id)s GROUP BY reason_code ORDER
 
 -- :register_version  the version the register will have when this batch has been loaded
 SELECT coalesce(max(register_version), 0) + 1 FROM twin.address WHERE batch_id IS DISTINCT FROM %(batch_id)s;
+
+-- :refused  a file or layer set aside as a whole; the same one for the same reason is one row
+INSERT INTO twin.refused_delivery AS r (department_id, file, file_sha256, layer, reason_code, message, given_by)
+VALUES ((SELECT department_id FROM twin.department WHERE code = %(department)s), %(file)s, %(file_sha256)s, %(layer)s,
+        %(reason_code)s, %(message)s, %(given_by)s)
+ON CONFLICT (file_sha256, layer, reason_code) DO UPDATE
+SET times = r.times + 1, last_at = now(), file = excluded.file, message = excluded.message, given_by = excluded.given_by,
+    department_id = coalesce(excluded.department_id, r.department_id);

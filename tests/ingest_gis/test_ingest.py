@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from ingest_gis.checks import KINDS
 from ingest_gis.datum import gcj02_from_cgcs2000
 from ingest_gis.mappings import TARGETS, shipped_mappings
+from ingest_gis.refusals import file_sha256
 from ingest_gis.rules import rules
 from ingest_gis.run_ingest import IngestOptions, ingest_files
 from tests.databases import Database
@@ -215,6 +216,37 @@ def test_one_unreadable_file_stops_no_other(database: Database, tmp_path: Path) 
     reports = ingest_files(database.settings, [bad, good], IngestOptions())
     assert [report.error is None for report in reports] == [False, True]
     assert reports[1].counts.inserted == 5
+
+
+REFUSED = "SELECT file, file_sha256, reason_code, message, given_by, times FROM twin.refused_delivery ORDER BY 1"
+
+
+def test_what_is_refused_as_a_whole_is_remembered_with_what_its_deliverer_was_told(
+    database: Database, tmp_path: Path
+) -> None:
+    bad, crs, odd = tmp_path / "1_bad.xlsx", write_buildings(tmp_path / "2_crs.shp"), tmp_path / "3_odd.csv"
+    bad.write_bytes(b"no workbook")
+    crs.with_suffix(".prj").write_text(crs.with_suffix(".prj").read_text().replace("123", "120"))
+    write_csv(odd, [{"甲": "1", "乙": "2"}])
+    paths = [tmp_path / "0_missing.csv", bad, crs, odd]
+    ingest_files(database.settings, paths, IngestOptions(dry_run=True))
+    assert database.fetch(REFUSED) == []
+
+    reports = ingest_files(database.settings, paths, IngestOptions(actor="clerk"))
+    told = {report.file: str(report.error) for report in reports}
+    reasons = {"1_bad.xlsx": "UnreadableDelivery", "2_crs.shp": "UnknownCrs", "3_odd.csv": "UnknownMapping"}
+    assert database.fetch(REFUSED) == [
+        (path.name, file_sha256(path), reasons[path.name], told[path.name], "clerk", 1) for path in paths[1:]
+    ]
+    assert told["0_missing.csv"]
+    owner = database.fetch(
+        "SELECT file, d.code FROM twin.refused_delivery JOIN twin.department d USING (department_id)"
+    )
+    assert owner == [("2_crs.shp", "planning")]
+
+    ingest_files(database.settings, paths, IngestOptions())
+    assert [row[-2:] for row in database.fetch(REFUSED)] == [("twin ingest", 2)] * 3
+    assert database.fetch("SELECT count(*) FROM twin.refused_delivery", role="app") == [(3,)]
 
 
 def test_columns_no_mapping_fits_are_listed(database: Database, tmp_path: Path) -> None:

@@ -13,7 +13,8 @@ import pytest
 
 from ingest_gis.load import BatchLoader, Delivery
 from ingest_gis.mappings import SHIPPED, read_mapping
-from ingest_gis.run_ingest import IngestOptions, file_sha256, ingest_files
+from ingest_gis.refusals import file_sha256
+from ingest_gis.run_ingest import IngestOptions, ingest_files
 from tests.databases import Database
 from tests.ingest_gis.delivered_rows import asset_rows, take, write_csv
 from twin.errors import Conflict

@@ -15,6 +15,7 @@ import pytest
 from tests.databases import Database
 from twin.cli.main import main
 from twin.cluster import doctor, server
+from twin.migrations.upgrade import newest_revision
 from twin.settings import read_settings
 
 
@@ -83,7 +84,7 @@ def test_a_database_from_nothing_to_backup_and_back(twin: Twin, place: Path) -> 
 
 def test_a_given_server_is_upgraded_and_never_stopped(twin: Twin, database: Database) -> None:
     url = {"TWIN_DATABASE_URL": database.settings.database_url or ""}
-    assert "0002 -> 0002" in twin("db", "upgrade", **url).stdout
+    assert f"{newest_revision()} -> {newest_revision()}" in twin("db", "upgrade", **url).stdout
     assert "not ours to stop" in twin("db", "stop", **url).stdout
     assert json.loads(twin("db", "status", "--json", **url).stdout)["kind"] == "external"
 
@@ -116,5 +117,5 @@ def test_the_doctor_names_versions_and_what_is_missing(monkeypatch: pytest.Monke
 def test_the_doctor_reports_the_database_as_json(twin: Twin, database: Database) -> None:
     done = twin("doctor", "--json", TWIN_DATABASE_URL=database.settings.database_url or "")
     found = {finding["name"]: finding for finding in json.loads(done.stdout)}
-    assert found["database version"]["value"] == "0002"
+    assert found["database version"]["value"] == newest_revision()
     assert done.returncode == (1 if any(finding["state"] == "missing" for finding in found.values()) else 0)

@@ -10,7 +10,7 @@ from twin.model.events import Event
 from twin.model.history import AuditEntry, PrivateVersion, Version
 from twin.model.links import Link
 from twin.model.places import AdminUnit, Grid
-from twin.model.records import Batch, PrivateRecord, QuarantinedRow, Record
+from twin.model.records import Batch, PrivateRecord, QuarantinedRow, Record, RefusedDelivery
 from twin.model.sensors import Observation, Sensor
 from twin.model.surveys import Photo, Product, Survey
 from twin.model.system import City, Department, Evidence, HanziInitial, Job, SearchEntry
@@ -45,6 +45,7 @@ __all__ = [
     "Product",
     "QuarantinedRow",
     "Record",
+    "RefusedDelivery",
     "SearchEntry",
     "Sensor",
     "Survey",

@@ -38,6 +38,25 @@ class Batch(Base):
     finished_at: Mapped[datetime | None]
 
 
+class RefusedDelivery(Base):
+    """A file or layer set aside as a whole, with the reason its deliverer was told."""
+
+    __tablename__ = "refused_delivery"
+    __table_args__ = {"schema": "twin"}  # noqa: RUF012
+
+    refused_delivery_id: Mapped[Big] = mapped_column(Identity(always=True), primary_key=True)
+    department_id: Mapped[int | None] = mapped_column(ForeignKey("twin.department.department_id"))
+    file: Mapped[str]
+    file_sha256: Mapped[str]
+    layer: Mapped[str | None]
+    reason_code: Mapped[str]
+    message: Mapped[str]
+    given_by: Mapped[str]
+    times: Mapped[int] = mapped_column(server_default=FetchedValue())
+    first_at: Mapped[datetime] = mapped_column(server_default=FetchedValue())
+    last_at: Mapped[datetime] = mapped_column(server_default=FetchedValue())
+
+
 class Record(Base):
     """The public part of a department's record."""
 
