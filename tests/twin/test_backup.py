@@ -15,12 +15,13 @@ import pytest
 from tests.databases import SYSTEM, Database
 from twin.cluster import archive, machine
 from twin.cluster.backup import back_up
-from twin.cluster.restore import Restored, drop_kept, restore
+from twin.cluster.restore import LOCK, Restored, drop_kept, restore
 from twin.cluster.server import connect, for_database
 from twin.cluster.table_hashes import TableHashes, hash_tables
 from twin.errors import BadInput, Conflict, DatabaseTooNew, NoSpace, TwinError
 from twin.migrations.upgrade import known_revisions, upgrade
 from twin.session import transaction
+from twin.settings import Settings
 
 PLACE = "ST_SetSRID(ST_Point(121.6, 37.387), 4490)"
 FILL = f"""
@@ -185,6 +186,17 @@ def test_a_table_that_differs_after_restoring_is_noticed(city: Database, backup:
     tables["twin.asset"]["hash"] = "1:2"
     edit_contents(backup, tables=tables)
     unchanged_after(city, backup, BadInput, "twin.asset")
+
+
+def test_one_restore_of_a_database_at_a_time_and_others_do_not_wait_for_it(
+    city: Database, backup: Path, settings: Settings
+) -> None:
+    with connect(settings, "admin", database="postgres") as server:
+        server.execute(LOCK, (city.name,))
+        unchanged_after(city, backup, Conflict, "another restore of this database")
+    with connect(settings, "admin", database="postgres") as server:
+        server.execute(LOCK, ("another_city",))
+        put_back(city, backup)
 
 
 def test_a_full_disk_is_named_and_leaves_nothing_behind(

@@ -35,7 +35,7 @@ from twin.cluster.table_hashes import differences, hash_tables
 from twin.errors import BadInput, Conflict, DatabaseUnavailable
 from twin.settings import Settings
 
-LOCK = "SELECT pg_try_advisory_lock(hashtext('twin.restore'))"
+LOCK = "SELECT pg_try_advisory_lock(hashtext('twin.restore'), hashtext(%s))"
 LOCALE = "SELECT datcollate, datctype FROM pg_database WHERE datname = current_database()"
 OTHERS = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = %s AND pid <> pg_backend_pid()"
 
@@ -94,11 +94,11 @@ def drop_kept(settings: Settings, restored: Restored) -> None:
 
 @contextmanager
 def _alone(settings: Settings) -> Iterator[psycopg.Connection[Any]]:
-    """Connect beside the database, where it can be renamed, and keep other restores away."""
+    """Connect beside the database, where it can be renamed, and keep other restores of it away."""
     with connect(settings, "admin", database="postgres", autocommit=True) as server:
-        row = server.execute(LOCK).fetchone()
+        row = server.execute(LOCK, (database_name(settings),)).fetchone()
         if not row or not row[0]:
-            raise Conflict("another restore is under way on this server", do="Wait until it is done")
+            raise Conflict("another restore of this database is under way", do="Wait until it is done")
         yield server
 
 
