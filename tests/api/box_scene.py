@@ -84,7 +84,7 @@ class BoxScene:
 def _box_hit(origins: Floats, directions: Floats, box: Box) -> Floats:
     low = np.array([box.west, box.south, -1e6])
     high = np.array([box.east, box.north, box.roof_h_m])
-    with np.errstate(divide="ignore", invalid="ignore"):
+    with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
         a = (low - origins) / directions
         b = (high - origins) / directions
     enter = np.nanmax(np.minimum(a, b), axis=1)
