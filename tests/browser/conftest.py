@@ -5,16 +5,15 @@ from __future__ import annotations
 import shutil
 import socket
 import threading
-import time
 from collections.abc import Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass
+from contextlib import AbstractContextManager, contextmanager
+from dataclasses import dataclass, field
 
 import pytest
-import uvicorn
 from playwright.sync_api import Browser, BrowserContext, sync_playwright
 
 from api.app import create_app
+from tests.api.live_server import serving
 from tests.api.small_city import SmallCity, insert_small_city
 from tests.browser.map_page import VIEWPORT
 from tests.databases import Database, fresh_database
@@ -22,13 +21,10 @@ from twin.settings import Settings
 from viewer.pages import create_pages
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
-FLAGS = [
-    "--no-sandbox",
-    "--use-angle=swiftshader",
-    "--enable-unsafe-swiftshader",
-    # No name but this host's resolves: a request to anywhere else fails, and is counted by the tests.
-    "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1",
-]
+FLAGS = ["--no-sandbox", "--use-angle=swiftshader", "--enable-unsafe-swiftshader"]
+# Chromium's own services (form suggestions, updates), which it asks for whatever page is open. A page that asked one of
+# these would still be seen: MapPage.outside counts what the page itself asks for.
+CHROMIUMS_OWN = (".googleapis.com:443", ".google.com:443", ".gstatic.com:443")
 HOSTILE = "<img src=x onerror=\"document.title='broken'\">@@=1"
 
 
@@ -41,32 +37,59 @@ class ServedCity:
     database: Database
 
 
+@dataclass
+class Outside:
+    """Everything that is not this host, as the browser sees it: a proxy that writes down who is asked and refuses."""
+
+    address: str
+    asked: list[str] = field(default_factory=list)
+
+
 @contextmanager
-def served(settings: Settings) -> Iterator[str]:
+def refusing_proxy() -> Iterator[Outside]:
+    """Run a proxy that answers 403 to whatever a browser asks of it; names are not even resolved."""
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        outside = Outside(f"http://127.0.0.1:{listener.getsockname()[1]}")
+
+        def refuse() -> None:
+            while True:
+                try:
+                    caller, _ = listener.accept()
+                except OSError:
+                    return
+                with caller:
+                    caller.settimeout(5)
+                    what = caller.recv(4096).split(b"\r\n")[0].decode("latin-1")
+                    if not what.split()[1:2] or not what.split()[1].endswith(CHROMIUMS_OWN):
+                        outside.asked.append(what)
+                    caller.sendall(b"HTTP/1.1 403 Refused\r\nContent-Length: 0\r\nConnection: close\r\n\r\n")
+
+        threading.Thread(target=refuse, daemon=True).start()
+        yield outside
+        listener.shutdown(socket.SHUT_RDWR)
+
+
+def served(settings: Settings) -> AbstractContextManager[str]:
     """Serve API and pages on a free port of this host."""
-    listener = socket.create_server(("127.0.0.1", 0))
-    app = create_app(settings, mounts={"/": create_pages(settings)})
-    server = uvicorn.Server(uvicorn.Config(app, log_level="warning", access_log=False))
-    thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]}, daemon=True)
-    thread.start()
-    end = time.monotonic() + 20
-    while not server.started and thread.is_alive() and time.monotonic() < end:
-        thread.join(0.02)
-    assert server.started
-    try:
-        yield f"http://127.0.0.1:{listener.getsockname()[1]}"
-    finally:
-        server.should_exit = True
-        thread.join(20)
+    return serving(create_app(settings, mounts={"/": create_pages(settings)}))
 
 
 @pytest.fixture(scope="session")
-def browser() -> Iterator[Browser]:
-    """Chromium with software rendering."""
+def outside() -> Iterator[Outside]:
+    """What the browser asked of other hosts, every request refused."""
+    with refusing_proxy() as counter:
+        yield counter
+
+
+@pytest.fixture(scope="session")
+def browser(outside: Outside) -> Iterator[Browser]:
+    """Chromium with software rendering; all but this host goes through the proxy that refuses."""
     if CHROMIUM is None:
         pytest.skip("no Chromium on this machine: apt-get install chromium fonts-noto-cjk")
     with sync_playwright() as playwright:
-        chromium = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
+        chromium = playwright.chromium.launch(
+            executable_path=CHROMIUM, args=[*FLAGS, f"--proxy-server={outside.address}"]
+        )
         yield chromium
         chromium.close()
 
@@ -94,8 +117,10 @@ def empty_city(settings: Settings, tmp_path_factory: pytest.TempPathFactory) -> 
 
 
 @pytest.fixture
-def context(browser: Browser) -> Iterator[BrowserContext]:
-    """A browser window of one's own."""
+def context(browser: Browser, outside: Outside) -> Iterator[BrowserContext]:
+    """A browser window of one's own; in the end nothing outside this host may have been asked for."""
+    outside.asked.clear()
     made = browser.new_context(viewport=VIEWPORT, reduced_motion="reduce", locale="zh-CN")
     yield made
     made.close()
+    assert outside.asked == []

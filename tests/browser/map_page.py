@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import parse_qs, urlparse
 
-from playwright.sync_api import BrowserContext, Page, Request
+from playwright.sync_api import BrowserContext, ConsoleMessage, Page, Request
 
 VIEWPORT = {"width": 800, "height": 380}
 LOADED = "document.documentElement.dataset.state === 'ready'"
@@ -19,7 +19,7 @@ HTMLCanvasElement.prototype.getContext = function (kind, ...more) {
   return kind.startsWith('webgl') ? null : usual.call(this, kind, ...more);
 };
 """
-PATIENCE_S = 30.0
+PATIENCE_S = 90.0  # two cores render in software, and others may be using them
 
 
 @dataclass
@@ -41,6 +41,8 @@ class MapPage:
         made = cls(page, root)
         page.on("request", made._asked)
         page.on("pageerror", lambda error: made.errors.append(str(error)))
+        page.on("console", made._said)
+        page.set_default_timeout(PATIENCE_S * 1000)
         page.add_init_script(
             "window.refused = []; addEventListener('securitypolicyviolation', (e) => refused.push(e.blockedURI))"
         )
@@ -54,6 +56,10 @@ class MapPage:
 
     def _asked(self, request: Request) -> None:
         self.requests.append(request.url)
+
+    def _said(self, message: ConsoleMessage) -> None:
+        if message.type == "error":
+            self.errors.append(f"{message.text} ({message.location.get('url', '')})")
 
     def quiet(self) -> None:
         """Wait until nothing is being loaded, at three looks one after the other."""
@@ -100,7 +106,12 @@ class MapPage:
         refused: list[Any] = self.page.evaluate("window.refused")
         return [url for url in self.requests if not url.startswith(own)] + refused
 
-    def close(self) -> None:
-        """Close the page; nothing may have gone wrong in it unseen."""
-        assert not self.errors
+    def close(self, *, provoked: str | None = None) -> None:
+        """Close the page: no error in it or on its console, nothing asked of another host, nothing against its CSP.
+
+        provoked: part of the address whose failure the test brought about.
+        """
+        unexpected = [error for error in self.errors if provoked is None or provoked not in error]
+        assert unexpected == []
+        assert self.outside() == []
         self.page.close()

@@ -10,34 +10,7 @@ from tests.browser.conftest import ServedCity
 from tests.browser.map_page import MapPage
 from tests.browser.test_one_click import above
 
-pytestmark = pytest.mark.browser
-
-
-def test_search_by_address_and_by_asset_code(context: BrowserContext, city: ServedCity) -> None:
-    page = MapPage.open(context, city.root, "lang=zh-CN", draws=False)
-    keyboard = page.page.keyboard
-    keyboard.press("/")
-    assert page.page.evaluate("document.activeElement.id") == "search-input"
-    keyboard.type("政府大街103号")
-    page.until("document.querySelectorAll('.search-option').length > 0")
-    assert "政府大街103号" in page.text(".search-option")
-    keyboard.press("Enter")
-    page.panel_answers()
-    assert page.text("#panel-title") == "实验小学"
-    page.until("document.activeElement.id === 'panel-title'")  # ears follow
-
-    keyboard.press("/")
-    page.page.fill("#search-input", city.facts.assets["lamp_3"].code)
-    page.until("document.querySelector('.search-option .row-title')?.textContent.includes('3号路灯')")
-    keyboard.press("Enter")
-    page.until("document.querySelector('.overline')?.textContent === '城市部件'")
-    page.panel_answers()
-    assert page.text("#panel-title") == "路灯"
-    assert city.facts.assets["lamp_3"].code in page.text(".subtitle")
-    assert (
-        page.page.locator(f"details[data-code='{city.facts.assets['lamp_3'].code}']").get_attribute("open") is not None
-    )
-    page.close()
+pytestmark = [pytest.mark.browser, pytest.mark.xdist_group("browser")]  # one Chromium at a time
 
 
 def test_search_says_what_it_found_or_that_it_found_nothing(context: BrowserContext, city: ServedCity) -> None:
@@ -55,16 +28,15 @@ def test_search_says_what_it_found_or_that_it_found_nothing(context: BrowserCont
     page.page.fill("#search-input", "政府")
     page.until("document.querySelector('#search').dataset.state === 'failed'")
     assert page.text(".search-status") == "The server cannot be reached"
-    page.close()
+    page.close(provoked="/search?")
 
 
 def test_the_whole_way_by_keyboard(context: BrowserContext, city: ServedCity) -> None:
     page = MapPage.open(context, city.root, above(city, "school", language="en"))
     keyboard = page.page.keyboard
-    for _ in range(30):
-        keyboard.press("Tab")
-        if page.page.evaluate("document.activeElement.id") == "map":
-            break
+    keyboard.press("Tab")
+    assert page.page.evaluate("document.activeElement.className") == "skip-link"
+    keyboard.press("Enter")
     assert page.page.evaluate("document.activeElement.id") == "map"
     assert page.page.locator(".crosshair").is_visible()
     keyboard.press("Enter")
@@ -101,6 +73,11 @@ def test_layers_and_categories_are_switched_and_kept_in_the_link(context: Browse
     assert page.page.get_attribute("[data-key=category-04]", "aria-pressed") == "false"
     page.page.click("[data-key=style-mesh]")
     page.until(lambda: "layers=mesh,assets,labels" in page.page.url, "the link to name the layers")
+    # Two pictures of one ground: the one switched on last is seen.
+    page.page.click("label[for=layer-orthophoto]")
+    assert not page.page.locator("#layer-mesh").is_checked()
+    page.page.click("label[for=layer-mesh]")
+    assert not page.page.locator("#layer-orthophoto").is_checked()
     page.quiet()
     # Without its blocks the click meets the model made from the photos, here the bare ground.
     page.click_map()
@@ -127,4 +104,37 @@ def test_measuring_a_known_length(context: BrowserContext, city: ServedCity) -> 
     page.page.keyboard.press("Escape")
     page.until("document.querySelector('#measure').hidden")
     assert page.lookups() == []  # a measured point is no question
+    page.close()
+
+
+def test_the_whole_area_fits_windows_of_any_shape(context: BrowserContext, city: ServedCity) -> None:
+    page = MapPage.open(context, city.root, draws=False)
+    corners = page.page.evaluate(
+        """async () => {
+          const settings = JSON.parse(document.querySelector('meta[name="twin-settings"]').content);
+          const { loadBundle } = await import(`${settings.static}/js/city_map.js`);
+          const { fitView } = await import(`${settings.static}/js/view_fitting.js`);
+          await loadBundle(settings.bundle);
+          const { WebMercatorViewport } = deck;
+          const [west, south, east, north] = [121.5990, 37.3794, 121.6010, 37.3806];
+          const start = { longitude: 121.6, latitude: 37.38, zoom: 15, pitch: 52, bearing: -24, position: [0, 0, 20] };
+          const free = { left: 90, right: 10, top: 20, bottom: 40 };
+          const windows = [[1440, 840], [1280, 580], [1024, 700], [800, 320], [390, 700], [2560, 1300]];
+          return windows.map(([width, height]) => {
+            const view = fitView(WebMercatorViewport, start, [west, south, east, north], { width, height }, free);
+            const viewport = new WebMercatorViewport({ ...view, width, height });
+            const corners = [[west, south], [east, south], [east, north], [west, north]];
+            const pixels = corners.map((corner) => viewport.project([...corner, 20]));
+            return { width, height, pixels, turned: [view.pitch, view.bearing] };
+          });
+        }"""
+    )
+    for shown in corners:
+        xs, ys = ([pixel[k] for pixel in shown["pixels"]] for k in (0, 1))
+        room_x, room_y = shown["width"] - 100, shown["height"] - 60
+        assert 90 <= min(xs) < max(xs) <= shown["width"] - 10
+        assert 20 <= min(ys) < max(ys) <= shown["height"] - 40
+        filled = max((max(xs) - min(xs)) / room_x, (max(ys) - min(ys)) / room_y)
+        assert filled > 0.7  # and not lost in the distance
+        assert shown["turned"] == [52, -24]
     page.close()

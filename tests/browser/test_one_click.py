@@ -13,7 +13,7 @@ from tests.api import small_city_survey as survey
 from tests.browser.conftest import HOSTILE, ServedCity
 from tests.browser.map_page import MapPage
 
-pytestmark = pytest.mark.browser
+pytestmark = [pytest.mark.browser, pytest.mark.xdist_group("browser")]  # one Chromium at a time
 
 LAYERS = "layers=buildings,orthophoto,assets,labels"
 TO_METRES = Transformer.from_crs("EPSG:4490", survey.CRS, always_xy=True)
@@ -25,7 +25,7 @@ def above(city: ServedCity, building: str, *, zoom: float = 18.6, language: str 
     return f"view={lon:.7f},{lat:.7f},{zoom},0,0&{LAYERS}&lang={language}"
 
 
-def test_a_click_on_a_roof_tells_height_address_and_records(context: BrowserContext, city: ServedCity) -> None:
+def test_from_a_click_to_records_in_both_languages_and_on_by_search(context: BrowserContext, city: ServedCity) -> None:
     page = MapPage.open(context, city.root, above(city, "tower"))
     page.click_map()
     page.panel_answers()
@@ -60,13 +60,32 @@ def test_a_click_on_a_roof_tells_height_address_and_records(context: BrowserCont
     page.page.click("[data-language=en]")
     page.until("document.querySelector('#section-records h3').textContent.startsWith('Records')")
     assert "Height" in page.text("[data-fact=height]")
-    assert "Sure" in page.text("[data-fact=height]")
+    assert "Reliable" in page.text("[data-fact=height]")
     assert page.page.evaluate("document.documentElement.lang") == "en"
     page.until(lambda: page.page.url.endswith("lang=en"), "the link to name the language")
     assert page.page.url.startswith(before)
     assert len(page.lookups()) == asked
 
-    assert page.outside() == []
+    # On by search: an address is its building, an asset's code the asset.
+    keyboard = page.page.keyboard
+    keyboard.press("/")
+    assert page.page.evaluate("document.activeElement.id") == "search-input"
+    keyboard.type("政府大街103号")
+    page.until("document.querySelector('.search-option')?.textContent.includes('政府大街103号')")
+    keyboard.press("Enter")
+    page.until("document.querySelector('#panel-title').textContent === '实验小学'")
+    assert "Building" in page.text(".overline")
+    page.until("document.activeElement.id === 'panel-title'")  # ears follow
+
+    lamp = city.facts.assets["lamp_3"]
+    keyboard.press("/")
+    page.page.fill("#search-input", lamp.code)
+    page.until("document.querySelector('.search-option .row-title')?.textContent.includes('3号路灯')")
+    keyboard.press("Enter")
+    page.until("document.querySelector('.overline').textContent === 'City asset'")
+    assert page.text("#panel-title") == "Street lamp"
+    assert lamp.code in page.text(".subtitle")
+    assert page.page.locator(f"details[data-code='{lamp.code}']").get_attribute("open") is not None
     page.close()
 
 
@@ -116,7 +135,6 @@ def test_names_from_data_are_shown_and_never_run(context: BrowserContext, city: 
     assert "待复核" in page.text("#section-records")
     assert page.page.locator("#panel img[src=x]").count() == 0
     assert page.page.title() != "broken"
-    assert page.outside() == []
     page.close()
 
 
@@ -134,4 +152,32 @@ def test_without_webgl_the_panel_still_answers_and_shows_nothing_private(
     # From the answer received to the panel drawn: the page's own share of a click.
     own_ms = page.page.evaluate("performance.getEntriesByName('panel').map(entry => entry.duration)")
     assert np.median(own_ms) < 200
+    page.close()
+
+
+def test_photos_that_cannot_see_the_point_are_counted_and_one_that_does_is_opened(
+    context: BrowserContext, city: ServedCity
+) -> None:
+    east, north = 2.0, 31.0  # close behind the school
+    point = np.array([[east, north, survey.SCENE.ground(np.array(east), np.array(north))]])
+    sees = {file: bool(survey.SCENE.sees(np.array(eye), point)[0]) for file, eye, *_ in survey.SHOTS}
+    seeing = [file for file, clear in sees.items() if clear]
+    lon, lat = city.facts.at(east, north)
+    page = MapPage.open(context, city.root, f"at={lon:.7f},{lat:.7f}&lang=zh-CN", draws=False)
+    page.panel_answers()
+    imagery = page.text("#section-imagery")
+    assert page.page.locator(".photo-name").all_inner_texts() == seeing == ["SC_0005.JPG"]
+    assert f"另有 {len(sees) - len(seeing)} 张照片拍到这一带，但此点被遮挡" in imagery
+
+    # The photo opens large, around the pixel; Escape leads back to where it was opened.
+    page.page.locator(".photo").first.focus()
+    page.page.keyboard.press("Enter")
+    page.until("document.querySelector('.photo-stage img')?.naturalWidth > 100")
+    assert page.text("#photo-title") == "SC_0005.JPG"
+    assert "像素" in page.text(".photo-facts")
+    page.page.click(".photo-sizes .segment >> nth=0")
+    page.until("document.querySelector('.photo-stage img').src.includes('size=320')")
+    page.page.keyboard.press("Escape")
+    page.until("!document.querySelector('#photo-viewer').open")
+    assert page.page.evaluate("document.activeElement.className") == "photo"
     page.close()

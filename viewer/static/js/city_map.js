@@ -6,6 +6,7 @@ import { makeGroundLayer } from "./layers/ground_layer.js";
 import { makePhotoModelLayer } from "./layers/photo_model_layer.js";
 import { makePlaceLabelLayer } from "./layers/place_label_layer.js";
 import { makeSelectionLayer } from "./layers/selection_layer.js";
+import { fitView } from "./view_fitting.js";
 
 const PAN_STEP_PX = 90;
 const BEHIND_M = 0.6;
@@ -32,17 +33,21 @@ export class CityMap {
   /**
    * spec: deck JSON. services: {tasks, heights, onFailure}. events: {onClick, onHover, onView} get
    * {place: {lon, lat, height}, feature, x, y} and the view {longitude, latitude, zoom, pitch, bearing}.
+   * camera: {start: the view to open with or null, bounds: the area the home view shows or null, free: what is
+   * covered of the map, pixels}.
    */
-  constructor(container, spec, services, events, view = null) {
+  constructor(container, spec, services, events, { start = null, bounds = null, free = null } = {}) {
     this.container = container;
     this.spec = structuredClone(spec);
     this.heights = services.heights;
     this.events = events;
-    if (view) Object.assign(this.spec.initialViewState, view);
+    const { deck } = window;
+    const size = { width: container.clientWidth, height: container.clientHeight };
     this.home = structuredClone(spec.initialViewState);
+    if (bounds) this.home = fitView(deck.WebMercatorViewport, this.home, bounds, size, free);
+    this.spec.initialViewState = { ...this.home, ...start };
     this.view = structuredClone(this.spec.initialViewState);
     this.loading = new Map();
-    const { deck } = window;
     const classes = {
       GroundLayer: makeGroundLayer(deck, services.tasks),
       PhotoModelLayer: makePhotoModelLayer(deck, { onFailure: services.onFailure, loading: this.loading }),

@@ -8,6 +8,8 @@ const STYLES = {
   blocks: { on: ["orthophoto", "buildings"], off: ["mesh"], pitch: 52 },
   flat: { on: ["orthophoto"], off: ["mesh", "buildings"], pitch: 0 },
 };
+// The photo model and the orthophoto are two pictures of one ground: the one switched on last is seen.
+const INSTEAD_OF = { mesh: ["orthophoto"], orthophoto: ["mesh"] };
 // What the list shows, and which deck layer each one drives.
 const ROWS = [
   { id: "mesh", layer: "mesh" },
@@ -153,6 +155,7 @@ export class LayerList {
     toggle.checked = state.on;
     toggle.addEventListener("change", () => {
       state.on = toggle.checked;
+      if (state.on) for (const other of INSTEAD_OF[id] ?? []) if (this.layers[other]) this.layers[other].on = false;
       this.changed();
     });
     const slider = element("input", {

@@ -2,6 +2,7 @@
 
 import * as api from "./city_api.js";
 import { CityMap, canDraw, loadBundle } from "./city_map.js";
+import { FirstHint } from "./first_hint.js";
 import { HeightField } from "./height_field.js";
 import { listenToKeys } from "./keyboard.js";
 import { Language } from "./language.js";
@@ -9,6 +10,7 @@ import { LayerList } from "./layer_list.js";
 import { MeasureTool } from "./measure.js";
 import { Notices } from "./notices.js";
 import { Panel } from "./panel.js";
+import { subjectOf } from "./panel/headline.js";
 import { readLink, writeLink } from "./permalink.js";
 import { PhotoViewer } from "./photo_viewer.js";
 import { SearchBox } from "./search_box.js";
@@ -45,7 +47,10 @@ class CityPage {
     this.loadClasses();
     await this.openMap(link);
     find("#boot").hidden = true;
-    if (link.place) this.ask(link.place, { asset: link.asset, push: false });
+    if (link.place) {
+      if (!link.view) this.map?.flyTo(link.place, this.freeSpace(), CLOSE_ZOOM);
+      this.ask(link.place, { asset: link.asset, push: false });
+    } else if (this.map && this.survey) this.hint.offer();
     addEventListener("popstate", () => this.followLink());
     document.documentElement.dataset.state = "ready";
   }
@@ -54,6 +59,7 @@ class CityPage {
     const { language, settings } = this;
     const colourOf = (classCode) => this.colours.get(String(classCode).slice(0, 2)) ?? "rgb(92,112,128)";
     this.notices = new Notices(find("#notices"), language);
+    this.hint = new FirstHint(this.notices);
     this.photos = new PhotoViewer(find("#photo-viewer"), language);
     this.tooltip = new Tooltip(find("#tooltip"), { language, classNames: () => this.classNames });
     this.panel = new Panel(find("#panel"), {
@@ -129,6 +135,7 @@ class CityPage {
     setInterval(() => find("#busy").classList.toggle("busy-now", this.tasks.pending > 0 || Boolean(this.map?.waits)), BUSY_LOOK_MS);
     this.heights = new HeightField(this.tasks);
     if (!canDraw()) {
+      document.body.classList.add("no-map");
       this.notices.show("no-webgl", { tone: "care", title: "webgl.title", text: "webgl.text" });
       return;
     }
@@ -138,11 +145,12 @@ class CityPage {
       const spec = await api.deckSpec(this.survey, drawn, ground);
       await bundle;
       this.useHeights(spec, ground);
-      this.map = this.makeMap(spec, link.view);
+      this.map = this.makeMap(spec, link.view, drawn.bounds);
       this.layers.use(this.map, this.survey, link.layers);
       this.viewChanged(this.map.view);
     } catch (problem) {
       console.error(problem);
+      document.body.classList.add("no-map");
       this.notices.show("map", {
         tone: "care",
         title: "map.failed",
@@ -152,7 +160,7 @@ class CityPage {
     }
   }
 
-  makeMap(spec, view) {
+  makeMap(spec, view, bounds = null) {
     const services = { tasks: this.tasks, heights: this.heights, onFailure: (task, message) => this.tileFailed(task, message) };
     const events = {
       onClick: (found) => this.clicked(found),
@@ -160,7 +168,7 @@ class CityPage {
       onView: (changed) => this.viewChanged(changed),
     };
     const start = view && { longitude: view.lon, latitude: view.lat, zoom: view.zoom, pitch: view.pitch, bearing: view.bearing };
-    return new CityMap(find("#canvas"), spec, services, events, start);
+    return new CityMap(find("#canvas"), spec, services, events, { start, bounds, free: this.homeSpace() });
   }
 
   useHeights(spec, ground) {
@@ -207,6 +215,7 @@ class CityPage {
   /** Ask what is known at a place. asset: the code of the asset meant, if one is. */
   async ask(place, { asset = null, push = true, focus = false } = {}) {
     this.request?.abort();
+    this.hint.done();
     this.request = new AbortController();
     const { signal } = this.request;
     this.place = place;
@@ -250,7 +259,7 @@ class CityPage {
 
   markAnswer(answer, place, asset) {
     const { building } = answer;
-    if (!building?.geometry || asset) return;
+    if (!building?.geometry || subjectOf(answer, asset).kind !== "building") return;
     const { type, coordinates } = building.geometry;
     const rings = type === "MultiPolygon" ? coordinates : [coordinates];
     const ground = building.ground_h_m ?? this.heights.at(place.lon, place.lat);
@@ -270,6 +279,12 @@ class CityPage {
     const narrow = matchMedia("(max-width: 760px)").matches;
     if (narrow) return { left: 0, top: 0, right: 0, bottom: find("#map").clientHeight * 0.55 };
     return { left: 0, top: 0, right: 420, bottom: 0 };
+  }
+
+  /** What the layer card and the scale cover of the map when no panel is open, in pixels. */
+  homeSpace() {
+    const card = matchMedia("(min-width: 1001px)").matches;
+    return { left: card ? 304 : 0, top: 24, right: card ? 56 : 0, bottom: 40 };
   }
 
   closePanel({ push = true } = {}) {
@@ -303,12 +318,18 @@ class CityPage {
       const { lon: longitude, lat: latitude, zoom, pitch, bearing } = link.view;
       this.map.move({ longitude, latitude, zoom, pitch, bearing });
     }
-    if (link.place) this.ask(link.place, { asset: link.asset, push: false });
-    else this.closePanel({ push: false });
+    if (link.place) {
+      if (!link.view) this.map?.flyTo(link.place, this.freeSpace(), CLOSE_ZOOM);
+      this.ask(link.place, { asset: link.asset, push: false });
+    } else this.closePanel({ push: false });
   }
 
   bindButtons() {
     const on = (selector, run) => find(selector).addEventListener("click", run);
+    on(".skip-link", (event) => {
+      event.preventDefault(); // the address holds the view, not an anchor
+      find("#map").focus();
+    });
     on("#zoom-in", () => this.map?.zoom(0.8));
     on("#zoom-out", () => this.map?.zoom(-0.8));
     on("#compass", () => this.map?.move({ bearing: 0 }));

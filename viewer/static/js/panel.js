@@ -142,11 +142,17 @@ export class Panel {
       {
         type: "button",
         class: "jump",
-        on: { click: () => document.getElementById(`section-${id}`)?.scrollIntoView({ block: "start", behavior: "smooth" }) },
+        on: { click: () => this.jumpTo(id) },
       },
       language.text(`section.${id}`),
       count ? element("span", { class: "count", text: language.number(count) }) : null,
     );
+  }
+
+  jumpTo(id) {
+    const still = matchMedia("(prefers-reduced-motion: reduce)").matches;
+    document.getElementById(`section-${id}`)?.scrollIntoView({ block: "start", behavior: still ? "auto" : "smooth" });
+    document.getElementById(`heading-${id}`)?.focus({ preventScroll: true }); // Tab goes on from there
   }
 
   section({ id, count, node }) {
@@ -156,7 +162,7 @@ export class Panel {
       { class: count === 0 ? "panel-section section-empty" : "panel-section", id: `section-${id}`, "aria-labelledby": `heading-${id}` },
       element(
         "h3",
-        { id: `heading-${id}` },
+        { id: `heading-${id}`, tabindex: "-1" },
         language.text(`section.${id}`),
         count ? element("span", { class: "count", text: language.number(count) }) : null,
       ),

@@ -27,6 +27,7 @@ export class PhotoViewer {
     const { photo, language } = this;
     this.dialog.querySelector(".photo-title").textContent = photo.file;
     this.dialog.querySelector(".photo-facts").textContent = [
+      language.text("imagery.ring"),
       photo.survey,
       photo.taken_at ? language.time(photo.taken_at) : "",
       language.text("imagery.pixel", { col: language.number(photo.pixel.col, 1), row: language.number(photo.pixel.row, 1) }),

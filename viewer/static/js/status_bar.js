@@ -41,7 +41,7 @@ export class StatusBar {
     node.querySelector(".lonlat").textContent = place ? `${place.lon.toFixed(6)}°, ${place.lat.toFixed(6)}°` : "";
     const grid = place && this.city.projection ? project(this.city.projection, place.lon, place.lat) : null;
     node.querySelector(".projected").textContent = grid
-      ? `E ${language.number(grid.east, 1)}  N ${language.number(grid.north, 1)}`
+      ? `E ${grid.east.toFixed(1)}  N ${grid.north.toFixed(1)} m`
       : "";
     node.querySelector(".height").textContent =
       place && Number.isFinite(place.height) ? `${language.text("status.height")} ${language.number(place.height, 1)} m` : "";

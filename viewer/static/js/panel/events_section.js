@@ -16,7 +16,7 @@ export function sensorsSection(answer, { language }) {
   const sensors = answer.sensors ?? [];
   if (!sensors.length) return { id: "sensors", count: 0, node: nothing(language.text("sensors.none")) };
   const rows = sensors.map((sensor) => {
-    const value = Number.isFinite(sensor.latest_value) ? `${language.number(sensor.latest_value, 1)} ${sensor.unit ?? ""}` : "–";
+    const value = Number.isFinite(sensor.latest_value) ? `${language.number(sensor.latest_value, 2)} ${sensor.unit ?? ""}` : "–";
     const when = sensor.latest_at ? language.time(sensor.latest_at) : language.text("sensors.silent");
     return plainRow(sensor.name_zh ?? sensor.code, [language.word("sensor_kind", sensor.kind), when], element("strong", { text: value }));
   });

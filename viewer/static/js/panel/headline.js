@@ -10,11 +10,14 @@ const STANDS_ABOVE_M = 1.2;
 export function subjectOf(answer, chosenAsset) {
   const asset = chosenAsset ? (answer.assets ?? []).find((item) => item.code === chosenAsset) : null;
   if (asset) return { kind: "asset", asset };
-  const { building, query, terrain } = answer;
+  const { building, place, query, terrain } = answer;
   if (!building) return { kind: "place" };
-  // /lookup finds buildings up to two metres away: the pavement before one is not the building.
-  const above = (query?.height_m ?? -Infinity) - (terrain?.ground_h_m ?? Infinity);
-  const meant = !(building.distance_m > WALL_REACH_M) || above > STANDS_ABOVE_M;
+  // /lookup finds buildings up to two metres away: the pavement before one is not the building. But an address stands
+  // at the door: who looked it up (a place without a height) means the building behind it.
+  const looked = query?.height_m ?? null;
+  const above = (looked ?? -Infinity) - (terrain?.ground_h_m ?? Infinity);
+  const itsDoor = looked === null && (building.addresses ?? []).some(({ code }) => code === place?.address?.code);
+  const meant = !(building.distance_m > WALL_REACH_M) || above > STANDS_ABOVE_M || itsDoor;
   return meant ? { kind: "building", building } : { kind: "place" };
 }
 

@@ -31,7 +31,7 @@ export function placeSection(answer, { language }) {
       projected && {
         key: "projected",
         label: `${language.text("place.projected")} (${projected.crs})`,
-        value: `${language.number(projected.east, 2)}, ${language.number(projected.north, 2)}`,
+        value: `${projected.east.toFixed(2)}, ${projected.north.toFixed(2)}`,
       },
     ],
     language,

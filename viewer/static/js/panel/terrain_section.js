@@ -4,7 +4,7 @@ import { facts, nothing } from "./facts.js";
 
 export function terrainSection(answer, { language }) {
   const { terrain } = answer;
-  if (!terrain) return { id: "terrain", count: null, node: nothing(language.text("terrain.none")) };
+  if (!terrain) return { id: "terrain", count: 0, node: nothing(language.text("terrain.none")) };
   const height = (value) => (Number.isFinite(value) ? `${language.number(value, 2)} m` : null);
   const sigma = Number.isFinite(terrain.sigma_m) ? ` ± ${language.number(terrain.sigma_m, 2)}` : "";
   const above = terrain.surface_h_m - terrain.ground_h_m;
