@@ -13,7 +13,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
+from concurrent.futures import FIRST_COMPLETED, CancelledError, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -27,6 +27,7 @@ Result = TypeVar("Result")
 THREAD_VARIABLES = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMEXPR_NUM_THREADS")
 DEFAULT_WORKERS = 2
 DEFAULT_TASK_MB = 700
+ANSWER_S = 15
 
 
 class Progress(Protocol):
@@ -152,22 +153,28 @@ class DaskCluster:
     """The workers of a Dask cluster that see the same files as this machine."""
 
     def __init__(self, address: str) -> None:
-        """Connect to a scheduler (tcp://host:port). Raises SchedulerUnavailable."""
+        """Connect to a scheduler (tcp://host:port). Raises SchedulerUnavailable when it or its workers are missing."""
         from distributed import Client
 
+        start = "Start one with `dask scheduler` and workers with `dask worker ADDRESS`, or leave --scheduler out"
+        self._address = address
         try:
-            self._client: Any = Client(address, timeout="15s", set_as_default=False)
-            self.workers = max(1, sum(self._client.nthreads().values()))
-        except (OSError, ValueError) as error:
-            raise SchedulerUnavailable(
-                "no Dask scheduler answers there",
-                where=address,
-                do="Start one with `dask scheduler` and workers with `dask worker ADDRESS`, or leave --scheduler out",
-            ) from error
+            self._client: Any = Client(address, timeout=f"{ANSWER_S}s", set_as_default=False)
+        except (OSError, ValueError, TypeError) as error:
+            raise SchedulerUnavailable("no Dask scheduler answers there", where=address, do=start) from error
+        try:
+            # Without workers every task would wait for ever.
+            self._client.wait_for_workers(1, timeout=ANSWER_S)
+        except (OSError, TimeoutError) as error:
+            self._client.close()
+            raise SchedulerUnavailable("this Dask scheduler has no workers", where=address, do=start) from error
+        self.workers = max(1, sum(self._client.nthreads().values()))
 
     def run(self, function: Callable[[Any], Any], items: Sequence[Any], at_once: int) -> Iterator[tuple[int, Measured]]:
-        """Run function on each item; yield (index, result) as they end. Raises WorkerLost when workers die."""
-        from distributed import FIRST_COMPLETED as FIRST
+        """Run function on each item; yield (index, result) as they end.
+
+        Raises WorkerLost when workers die, SchedulerUnavailable when the scheduler does.
+        """
         from distributed import KilledWorker
         from distributed import wait as wait_for_futures
 
@@ -179,13 +186,21 @@ class DaskCluster:
                     waiting[self._client.submit(measured_task, function, entry[1], pure=False)] = entry[0]
                 if not waiting:
                     return
-                for future in wait_for_futures(list(waiting), return_when=FIRST).done:
+                with self._client.as_current():
+                    done = wait_for_futures(list(waiting), return_when=FIRST_COMPLETED).done
+                for future in done:
                     index = waiting.pop(future)
                     yield index, future.result()
         except KilledWorker as error:
             raise WorkerLost(
                 "the cluster's workers died again and again on one task",
                 do="Look at the workers' memory limit, and run again: finished stages are kept",
+            ) from error
+        except CancelledError as error:
+            raise SchedulerUnavailable(
+                "the Dask scheduler went away in the middle of the work",
+                where=self._address,
+                do="Start it again and run again: finished stages are kept",
             ) from error
         finally:
             self._client.cancel(list(waiting))
