@@ -22,7 +22,8 @@ NADIR_COSINE = 0.94
 class View:
     """One pinhole photo: path, size (px), focal lengths and centre (px, centre of the first pixel 0.5, 0.5).
 
-    rotation: (3, 3) ENU -> camera (x right, y down, z forward). centre: (3,) ENU metres.
+    rotation: (3, 3) ENU -> camera (x right, y down, z forward). centre: (3,) ENU metres. file: its name in the survey,
+    when that is more than the path's last part: cameras count from 0001 again in every folder.
     """
 
     path: Path
@@ -34,11 +35,12 @@ class View:
     cy: float
     rotation: Points
     centre: Points
+    file: str = ""
 
     @property
     def name(self) -> str:
-        """File name of the photo."""
-        return self.path.name
+        """The photo's name in the survey: its file name, with the folders below that of the photos."""
+        return self.file or self.path.name
 
     @property
     def looks(self) -> Points:
@@ -103,7 +105,8 @@ def read_views(undistorted: Path) -> list[View]:
 def _view(entry: dict[str, Any], folder: Path) -> View:
     fx, fy, cx, cy = (float(v) for v in entry["camera"]["params"][:4])
     rotation, centre = np.array(entry["rotation"], dtype=np.float64), np.array(entry["centre"], dtype=np.float64)
-    return View(folder / entry["file"], int(entry["width"]), int(entry["height"]), fx, fy, cx, cy, rotation, centre)
+    size = int(entry["width"]), int(entry["height"])
+    return View(folder / entry["file"], *size, fx, fy, cx, cy, rotation, centre, entry["file"])
 
 
 def ground_sample_distance(views: Sequence[View], up_m: float) -> float:

@@ -196,4 +196,5 @@ def cut_pictures(job: _ViewJob) -> None:
     walls, pixels, gain = _read_walls(job.walls), job.view.picture(), np.array(job.gain)
     skyline = _read_skyline(job.skyline)
     pictures = {str(i): wall_picture(job.view, pixels, walls, i, job.texel_m, gain, skyline) for i in job.chosen}
+    job.target.parent.mkdir(parents=True, exist_ok=True)
     np.savez(job.target, **pictures)  # type: ignore[arg-type]
