@@ -29,7 +29,7 @@ from photogrammetry.photo_set import judge_set
 from photogrammetry.workers import Tools
 from twin.errors import NoUsablePhotos
 
-VERSION = 1
+VERSION = 2
 SUFFIXES = {".jpg", ".jpeg", ".tif", ".tiff", ".png"}
 
 
@@ -66,14 +66,20 @@ def run(inputs: Mapping[str, Path], output_dir: Path, settings: CheckSettings, t
 def _require_enough(photos: list[Photo], settings: CheckSettings, root: Path) -> None:
     accepted = sum(photo.accepted for photo in photos)
     if accepted < settings.min_photos:
-        reasons = Counter(photo.reason_code for photo in photos if not photo.accepted)
-        listed = ", ".join(f"{count} {code}" for code, count in sorted(reasons.items(), key=str))
         raise NoUsablePhotos(
-            f"only {accepted} of {len(photos)} photos can be used ({listed or 'none rejected'}); "
-            f"at least {settings.min_photos} are needed",
+            f"only {accepted} of {len(photos)} photos can be used, at least {settings.min_photos} are needed"
+            + "".join(f"; {line}" for line in _reasons(photos)),
             where=str(root),
             do="Give overlapping photos of one flight with positions in their EXIF",
         )
+
+
+def _reasons(photos: list[Photo]) -> list[str]:
+    """Say for each reason how many photos were rejected for it, and name one of them."""
+    rejected = [photo for photo in photos if not photo.accepted]
+    counts = Counter(photo.reason_code for photo in rejected)
+    first = {code: next(photo for photo in rejected if photo.reason_code == code) for code in counts}
+    return [f"{count}: {first[code].reason_en} ({first[code].file})" for code, count in counts.most_common()]
 
 
 def look_at(task: tuple[Path, str, CheckSettings]) -> Photo:

@@ -71,7 +71,9 @@ def _angle(tags: dict[str, Any], name: str, negative: str, limit: float) -> floa
     if len(parts) != 3:
         return None
     degrees = parts[0] + parts[1] / 60 + parts[2] / 3600
-    return (-degrees if _text(tags, f"{name}Ref").upper() == negative else degrees) if degrees <= limit else None
+    if min(parts) < 0 or not degrees <= limit:
+        return None
+    return -degrees if _text(tags, f"{name}Ref").upper() == negative else degrees
 
 
 def _altitude_m(tags: dict[str, Any]) -> float | None:

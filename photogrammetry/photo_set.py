@@ -30,14 +30,11 @@ def _accepted(photos: list[Photo]) -> list[int]:
 
 
 def _reject_duplicates(photos: list[Photo], settings: CheckSettings) -> None:
-    """The first by name stays; the same bytes, or the same time and nearly the same picture, go."""
-    kept: list[int] = []
+    """Of the same bytes, or the same moment and nearly the same picture, the largest stays, the first by name."""
     by_sha: dict[str, int] = {}
     by_moment: dict[tuple[str | None, float | None, float | None], list[int]] = {}
-    for index in range(len(photos)):
+    for index in sorted(_accepted(photos), key=lambda i: (-photos[i].width * photos[i].height, i)):
         photo = photos[index]
-        if not photo.sha256 or photo.reason_code in ("unreadable", "truncated"):
-            continue
         moment = (photo.taken_at_utc, photo.lon, photo.lat)
         same = by_sha.get(photo.sha256)
         if same is None:
@@ -47,7 +44,6 @@ def _reject_duplicates(photos: list[Photo], settings: CheckSettings) -> None:
             continue
         by_sha[photo.sha256] = index
         by_moment.setdefault(moment, []).append(index)
-        kept.append(index)
 
 
 def _same_picture(one: Photo, other: Photo) -> bool:

@@ -7,7 +7,7 @@ north, height_m, file, col, row: one row per mark. gcp_list.txt: first line a CR
 from __future__ import annotations
 
 import csv
-import io
+import math
 import re
 from dataclasses import dataclass
 from pathlib import Path
@@ -98,7 +98,8 @@ def read_control_file(path: Path, survey_crs: str) -> ControlFile:
 
 def _read_csv(path: Path, lines: list[str]) -> tuple[list[_Row], list[tuple[int, str]]]:
     kept = [(number, line) for number, line in enumerate(lines, 1) if line.strip() and not line.startswith("#")]
-    table = list(csv.reader(io.StringIO("\n".join(line for _, line in kept))))
+    # Line by line: a lost quotation mark costs its own row, not all that follow.
+    table = [next(csv.reader([line]), []) for _, line in kept]
     header = [name.strip().lower() for name in table[0]]
     missing = [name for name in COLUMNS if name not in header]
     if missing:
@@ -133,6 +134,8 @@ def _read_row(number: int, entry: dict[str, str], rows: list[_Row], rejected: li
     try:
         at = (float(entry["east"]), float(entry["north"]), float(entry["height_m"]))
         mark = Mark(entry["file"], float(entry["col"]), float(entry["row"]))
+        if not all(map(math.isfinite, (*at, mark.col, mark.row))):
+            raise ValueError
     except (KeyError, ValueError):
         rejected.append((number, "a coordinate or pixel is missing or not a number"))
         return
