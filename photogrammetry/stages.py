@@ -25,6 +25,7 @@ from photogrammetry.workers import DEFAULT_WORKERS, Backend, Progress, Silence, 
 from twin.errors import BadInput
 
 MANIFEST = "manifest.json"
+DAMAGED = "damaged"
 StageRun = Callable[[Mapping[str, Path], Path, Any, Tools], None]
 
 
@@ -184,7 +185,7 @@ def _why_rebuild(folder: Path, key: dict[str, Any]) -> str | None:
     (folder / f".{MANIFEST}.tmp").unlink(missing_ok=True)
     now, then = digest_files(folder, leave_out=MANIFEST), manifest.get("outputs") or {}
     damaged = sorted(name for name in {*now, *then} if now.get(name) != then.get(name))
-    return f"damaged: {', '.join(damaged[:3])}" if damaged else None
+    return f"{DAMAGED}: {', '.join(damaged[:3])}" if damaged else None
 
 
 def _reuse(folder: Path) -> Measures:

@@ -23,6 +23,7 @@ from twin.crs import read_crs
 from twin.errors import BadInput, Conflict, NotFound, UnknownCrs
 
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
+METRES = ("metre", "meter")
 QUALITIES = ("fast", "standard", "high")
 OUTSIDE = {
     "photos": "the folder of photos",
@@ -61,7 +62,8 @@ class Survey:
 def create_survey(surveys_dir: Path, survey: Survey) -> Path:
     """Write survey.json into a new workspace and return the workspace.
 
-    The same survey given again is no error. Raises BadInput for a name that cannot be a folder and an address,
+    The same survey given again is no error, nor is another one while nothing was made of the first: what was
+    declared wrongly can be declared again. Raises BadInput for a name that cannot be a folder and an address,
     missing files, an undeclared vertical datum; UnknownCrs for a CRS that is no projected metric one; Conflict when
     the name stands for another survey.
     """
@@ -78,11 +80,12 @@ def create_survey(surveys_dir: Path, survey: Survey) -> Path:
         known = asdict(read_survey(workspace))
         if {**asdict(survey), "created_at": None} == {**known, "created_at": None}:
             return workspace
-        raise Conflict(
-            "a survey of this name is there already, with other photos or settings",
-            where=survey.name,
-            do=f"Choose another name, or take it away first: twin survey remove {survey.name}",
-        )
+        if any((workspace / "stages").glob(f"[!.]*/{MANIFEST}")):
+            raise Conflict(
+                "a survey of this name is there already, with other photos or settings",
+                where=survey.name,
+                do=f"Choose another name, or take it away first: twin survey remove {survey.name}",
+            )
     workspace.mkdir(parents=True, exist_ok=True)
     write_json(workspace / "survey.json", asdict(survey))
     return workspace
@@ -101,18 +104,30 @@ def _check_outside(survey: Survey) -> None:
 def check_frame(crs: str, vertical_datum: str) -> CRS:
     """Check that a CRS is projected and in metres and that heights are declared; give the CRS.
 
-    Raises UnknownCrs, or BadInput when the vertical datum is empty.
+    Raises UnknownCrs, or BadInput when the vertical datum is empty or is none.
     """
     found = read_crs(crs)
-    if not found.is_projected or any(axis.unit_name not in ("metre", "meter") for axis in found.axis_info[:2]):
+    if not found.is_projected or any(axis.unit_name not in METRES for axis in found.axis_info[:2]):
         raise UnknownCrs(
             f"{found.name} is not a projected system in metres, in which maps can be made",
             where=crs,
             do="Give one such as EPSG:4550 (CGCS2000 / 3-degree Gauss-Kruger CM 123E)",
         )
-    if not vertical_datum.strip():
-        raise BadInput("the vertical datum is not declared", do="Give --vertical-datum, e.g. EPSG:5737 or ellipsoidal")
+    _check_vertical_datum(vertical_datum.strip())
     return found
+
+
+def _check_vertical_datum(datum: str) -> None:
+    """Refuse nothing, and codes that stand for no heights; a datum without a code may be named in words."""
+    do = "Give --vertical-datum, e.g. EPSG:5737 (1985 national height datum) or ellipsoidal"
+    if not datum:
+        raise BadInput("the vertical datum is not declared", do=do)
+    if ":" in datum or datum.isdigit():
+        found = read_crs(datum)
+        if not found.is_vertical and len(found.axis_info) < 3:
+            raise BadInput(f"{found.name} says nothing about heights", where=datum, do=do)
+        if found.axis_info[-1].unit_name not in METRES:
+            raise BadInput(f"{found.name} is not in metres", where=datum, do=do)
 
 
 def read_survey(workspace: Path) -> Survey:

@@ -49,8 +49,8 @@ def add(
         photos_dir=str(folder.resolve()),
         gcp_file=str(gcp.resolve()) if gcp else None,
         footprints_file=str(footprints.resolve()) if footprints else None,
-        crs=crs or f"EPSG:{settings.city.working_srid}",
-        vertical_datum=vertical_datum or settings.city.vertical_datum,
+        crs=f"EPSG:{settings.city.working_srid}" if crs is None else crs,
+        vertical_datum=settings.city.vertical_datum if vertical_datum is None else vertical_datum,
         created_at=now(),
         utc_offset_h=float(settings.city.utc_offset_h),
     )
@@ -189,6 +189,7 @@ def publish_survey(settings: Settings, name: str) -> str:
 
 
 def _process(workspace: Path, **options: Any) -> None:
+    from photogrammetry.stages import DAMAGED
     from photogrammetry.survey import run_survey
     from twin.cli.survey_progress import SurveyProgress
 
@@ -197,7 +198,10 @@ def _process(workspace: Path, **options: Any) -> None:
             "there is no survey of this name", where=workspace.name, do="`twin survey list` shows those there are"
         )
     with SurveyProgress() as progress:
-        run_survey(workspace, progress=progress, **options)
+        results = run_survey(workspace, progress=progress, **options)
+    for result in results:
+        if (result.rebuilt_because or "").startswith(DAMAGED):
+            typer.echo(f"  已修复 repaired: {result.name} ({result.rebuilt_because})")
 
 
 def _enqueue(settings: Settings, name: str, quality: str, scheduler: str | None) -> str:
