@@ -1,4 +1,4 @@
-"""The tiny sample, made once per test run through the command and shared by every test process (read only)."""
+"""The tiny sample and one unbroken run of its survey: made once, shared by all test processes, read only."""
 
 from __future__ import annotations
 
@@ -8,6 +8,8 @@ import sys
 from pathlib import Path
 
 import pytest
+
+from tests.photogrammetry.survey_runs import Unbroken, read_unbroken, run_unbroken
 
 SEED = 3
 
@@ -30,3 +32,16 @@ def tiny_sample(tmp_path_factory: pytest.TempPathFactory, request: pytest.Fixtur
             made = make_by_command(folder, "--scale", "tiny", "--seed", str(SEED))
             assert made.returncode == 0, made.stderr
     return folder
+
+
+@pytest.fixture(scope="session")
+def unbroken(tiny_sample: Path, tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureRequest) -> Unbroken:
+    """One run of the tiny survey from start to end, shared by every test process: do not write into it."""
+    base = tmp_path_factory.getbasetemp()
+    root = (base.parent if hasattr(request.config, "workerinput") else base) / "unbroken"
+    with root.with_suffix(".lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not (root / "done").exists():
+            run_unbroken(tiny_sample, root)
+            (root / "done").touch()
+    return read_unbroken(root)
