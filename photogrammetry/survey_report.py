@@ -20,7 +20,7 @@ from photogrammetry.stages import MANIFEST, read_measures
 from twin.errors import BadInput
 
 COMPARED = ("surface", "orthophoto", "buildings")
-TRUTH_FILE = "truth.json"
+COMPARISON = "comparison.json"
 
 
 def write_report(workspace: Path, truth: Path | None) -> dict[str, Any]:
@@ -73,7 +73,7 @@ def stage_measures(stages: Path) -> list[dict[str, Any]]:
 
 def _compared(workspace: Path, truth: Path | None) -> dict[str, Any] | None:
     """Compare with the truth given and keep it; without one, give what was kept of these very products."""
-    kept, products = workspace / TRUTH_FILE, _products_digest(workspace / "stages")
+    kept, products = workspace / COMPARISON, _products_digest(workspace / "stages")
     if truth is None:
         known = read_json(kept) if kept.exists() else {}
         return known["truth"] if known.get("products") == products else None

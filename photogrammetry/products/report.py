@@ -27,7 +27,7 @@ from photogrammetry.products.report_maps import draw_heights, draw_orthophoto, d
 from photogrammetry.products.residual_plots import draw_control, draw_gps, draw_reprojection
 from photogrammetry.workers import Tools
 
-VERSION = 1
+VERSION = 3
 INPUTS = ("check", "georeference", "undistort", "depth", "surface", "orthophoto", "buildings", "tiles3d")
 CAPTIONS = {
     "orthophoto": ("正射影像（真正射）", "Orthophoto (true ortho)"),
@@ -44,6 +44,7 @@ CAPTIONS = {
         "Residuals of control and check points; dashed: limits for the RMSE of check points",
     ),
 }
+BARE_HEIGHTS = ("高出地面的高度（没有建筑）", "Height above the ground (no buildings)")
 STEPS = 4
 
 
@@ -85,15 +86,16 @@ def run(inputs: Mapping[str, Path], output_dir: Path, settings: ReportSettings, 
             gsd_m = float(figures["gsd_m"])
             limits_m = (CHECK_H_GSD * gsd_m, CHECK_V_GSD * gsd_m)
             draw_control(figures["control"], figures["checkpoints"], limits_m, output_dir / "control.png", words)
-    figures["pictures"] = list_pictures(output_dir)
+    captions = CAPTIONS if figures["buildings"]["found"] else {**CAPTIONS, "heights": BARE_HEIGHTS}
+    figures["pictures"] = list_pictures(output_dir, captions)
     write_json(output_dir / "figures.json", figures)
     tools.step(STEPS, STEPS, "plots")
 
 
-def list_pictures(folder: Path) -> list[dict[str, Any]]:
+def list_pictures(folder: Path, captions: Mapping[str, tuple[str, str]]) -> list[dict[str, Any]]:
     """List the pictures that were drawn, in the order of the page: file, size in pixels, caption in both languages."""
     found = []
-    for name, (zh, en) in CAPTIONS.items():
+    for name, (zh, en) in captions.items():
         path = folder / f"{name}.png"
         if path.exists():
             with Image.open(path) as picture:

@@ -16,6 +16,7 @@ from photogrammetry.photo import Photo, read_photos
 from twin.crs import read_crs
 from twin.errors import UnknownCrs
 
+FOCAL_SHARE = 0.15
 DISTORTION = ("k1", "k2", "p1", "p2")
 
 
@@ -29,6 +30,7 @@ def gather_figures(inputs: Mapping[str, Path], survey: str, overlap: Mapping[str
     surface = read_json(inputs["surface"] / "surface.json")
     photos = read_photos(inputs["check"], accepted_only=False)
     shots = read_shots(inputs["georeference"] / "cameras.json")
+    cameras = camera_figures(photos, shots)
     same = (
         "reprojection_px", "reprojection_rms_px", "tie_points", "tie_points_dropped", "observations", "mean_track",
         "gsd_m", "gps_rms_m", "gps_sigma_m", "gps_offset_m", "height_from", "control", "checkpoints",
@@ -50,10 +52,30 @@ def gather_figures(inputs: Mapping[str, Path], survey: str, overlap: Mapping[str
         "orthophoto": _orthophoto(read_json(inputs["orthophoto"] / "orthophoto.json")),
         "buildings": building_figures(read_json(inputs["buildings"] / "buildings.json")),
         "tiles3d": _tiles(inputs["tiles3d"]),
-        "cameras": camera_figures(photos, shots),
+        "cameras": cameras,
         "residuals": [_residual(shot) for shot in shots],
-        "cautions": accuracy["warnings"],
+        "cautions": [*accuracy["warnings"], *focal_cautions(cameras)],
     }
+
+
+def focal_cautions(cameras: Sequence[Mapping[str, Any]]) -> list[dict[str, str]]:
+    """Warn of each lens whose estimated focal length is far from what its photos' EXIF says."""
+    found = []
+    for camera in cameras:
+        nominal = camera["exif_focal_px"]
+        off = (camera["fx"] + camera["fy"]) / 2 / nominal - 1 if nominal else 0.0
+        if abs(off) > FOCAL_SHARE:
+            found.append(
+                {
+                    "code": "focal_differs",
+                    "zh": f"{camera['name']} 的焦距估计值与 EXIF 相差 {off:+.0%}：平坦地区只有垂直照片时焦距难以确定，"
+                    "高程尺度可能有误；加拍倾斜照片或使用控制点可以确定",
+                    "en": f"the focal length estimated for {camera['name']} differs from its EXIF by {off:+.0%}: "
+                    "photos that all look straight down on flat ground hardly determine it, and heights may be out of "
+                    "scale; slanted photos or control points settle it",
+                }
+            )
+    return found
 
 
 def crs_name(code: str) -> str | None:

@@ -105,12 +105,13 @@ def draw_overlap(overlap: Overlap, views: Sequence[View], target: Path, words: W
     east, north = overlap.feet[:, 0] - grid.west, overlap.feet[:, 1] - grid.south
     down = np.array([view.is_nadir for view in views], dtype=bool)
     axes.scatter(east[down], north[down], s=30, color=INK, edgecolors="white", linewidths=0.5, zorder=3, clip_on=False)
-    look = np.array([view.looks[:2] for view in views]).reshape(-1, 2)[~down]
-    arrows = axes.quiver(
-        east[~down], north[~down], look[:, 0], look[:, 1], color=SLANTED, pivot="tail", scale=20, width=0.0042,
-        edgecolor="white", linewidth=0.4, zorder=3, clip_on=False,
-    )  # fmt: skip
-    arrows.set_in_layout(False)
+    if not down.all():
+        look = np.array([view.looks[:2] for view in views])[~down]
+        arrows = axes.quiver(
+            east[~down], north[~down], look[:, 0], look[:, 1], color=SLANTED, pivot="tail", scale=20, width=0.0042,
+            edgecolor="white", linewidth=0.4, zorder=3, clip_on=False,
+        )  # fmt: skip
+        arrows.set_in_layout(False)
     _widen(axes, east, north)
     names = [_range(a, b) for a, b in pairwise(OVERLAP_STEPS)]
     marks: list[Any] = [Patch(color=c, label=n) for c, n in zip(OVERLAP_COLOURS, names, strict=True)]

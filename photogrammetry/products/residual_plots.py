@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.patches import Circle
+from matplotlib.ticker import MaxNLocator
 from numpy.typing import NDArray
 
 from photogrammetry.cameras import Shot
@@ -31,6 +32,7 @@ def draw_reprojection(model: SparseModel, target: Path, words: Words) -> None:
     left.set_xlabel(words("照片", "photo"))
     left.set_ylabel(words("像素", "px"))
     left.set_xlim(0, len(values) + 1)
+    left.xaxis.set_major_locator(MaxNLocator(integer=True))
     _picture_field(right, model, words)
     save(figure, target)
 
@@ -57,13 +59,13 @@ def _picture_field(axes: Axes, model: SparseModel, words: Words) -> None:
     axes.set_xticks([])
     axes.set_yticks([])
     axes.spines[:].set_visible(True)
-    largest = float(np.percentile(np.hypot(*mean[enough].T), 90)) if enough.any() else 0.1
-    unit = _nice(largest)
-    arrows = axes.quiver(
-        col.ravel()[enough], row.ravel()[enough], mean[enough, 0], mean[enough, 1], angles="xy", color=ACCENT,
-        scale_units="xy", scale=unit / side, width=0.004,
-    )  # fmt: skip
-    axes.quiverkey(arrows, 0.86, -0.06, unit, f"{unit:g} px", labelpos="E", coordinates="axes", color=INK)
+    if enough.any():
+        unit = _nice(float(np.percentile(np.hypot(*mean[enough].T), 90)))
+        arrows = axes.quiver(
+            col.ravel()[enough], row.ravel()[enough], mean[enough, 0], mean[enough, 1], angles="xy", color=ACCENT,
+            scale_units="xy", scale=unit / side, width=0.004,
+        )  # fmt: skip
+        axes.quiverkey(arrows, 0.86, -0.06, unit, f"{unit:g} px", labelpos="E", coordinates="axes", color=INK)
     axes.set_title(words("像面上的平均残差", "mean residual over the picture"))
 
 
@@ -95,6 +97,7 @@ def draw_gps(shots: Sequence[Shot], feet: NDArray[np.float64], target: Path, wor
     right.set_xlabel(words("照片", "photo"))
     right.set_ylabel("m")
     right.set_xlim(0, len(off) + 1)
+    right.xaxis.set_major_locator(MaxNLocator(integer=True))
     save(figure, target)
 
 
