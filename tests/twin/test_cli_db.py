@@ -97,6 +97,22 @@ def test_an_unreachable_server_is_one_clear_line(twin: Twin) -> None:
     assert "Traceback" not in done.stderr
 
 
+@pytest.mark.parametrize(
+    ("statement", "says"),
+    [
+        ("SELECT pg_terminate_backend(pg_backend_pid())", "connection to the database was lost"),
+        ("SET statement_timeout = 50; SELECT pg_sleep(9)", "took longer"),
+        ("DO $$ BEGIN RAISE disk_full; END $$", "disk is full"),
+    ],
+)
+def test_a_database_that_fails_in_the_middle_is_one_clear_line(
+    twin: Twin, database: Database, monkeypatch: pytest.MonkeyPatch, statement: str, says: str
+) -> None:
+    monkeypatch.setattr("twin.cli.main.app", lambda: database.fetch(statement, role="admin"))
+    done = twin()
+    assert (done.returncode, says in done.stderr, done.stderr.count("\n")) == (1, True, 1)
+
+
 def test_bad_usage_is_status_2(twin: Twin) -> None:
     assert twin("db", "backup").returncode == 2
 

@@ -7,10 +7,11 @@ from __future__ import annotations
 
 import sys
 
+import psycopg
 import typer
 
 from twin.cli import ask, db, demo, doctor, ingest, link, sample, serve, survey
-from twin.errors import TwinError
+from twin.errors import DatabaseUnavailable, NoSpace, TooSlow, TwinError
 
 app = typer.Typer(
     name="twin",
@@ -35,8 +36,31 @@ def main() -> None:
     try:
         app()
     except TwinError as error:
-        typer.secho(str(error), fg=typer.colors.RED, err=True)
-        sys.exit(1)
+        _fail(error)
+    except psycopg.OperationalError as error:
+        told = _what_happened(error)
+        if told is None:
+            raise
+        _fail(told)
+
+
+def _fail(error: TwinError) -> None:
+    typer.secho(str(error), fg=typer.colors.RED, err=True)
+    sys.exit(1)
+
+
+def _what_happened(error: psycopg.OperationalError) -> TwinError | None:
+    """Say what ended a command in the middle of its work with the database; None where that is nobody's but ours."""
+    if isinstance(error, psycopg.errors.DiskFull):
+        return NoSpace("the database's disk is full", do="Free some space and give the same command again")
+    if isinstance(error, psycopg.errors.QueryCanceled):
+        return TooSlow("the database took longer than it is allowed to")
+    if error.sqlstate is None or error.sqlstate.startswith(("57P", "08")):
+        return DatabaseUnavailable(
+            "the connection to the database was lost",
+            do="What was stored stays. See whether it runs (twin db status), then give the same command again",
+        )
+    return None
 
 
 if __name__ == "__main__":
