@@ -20,7 +20,7 @@ from tests.ingest_gis.delivered_rows import asset_rows, take, write_csv
 from twin.errors import Conflict
 from twin.session import Actor
 
-ROWS = 3000
+ROWS = 1500
 LOAD = """
 import sys
 from dataclasses import replace
@@ -46,7 +46,7 @@ FROM twin.asset a JOIN twin.evidence e USING (evidence_id)
 
 @pytest.fixture
 def delivery(tmp_path: Path) -> Path:
-    """Three thousand rows with faults all over, duplicates far apart among them."""
+    """Rows with faults all over, duplicates far apart among them."""
     rows = asset_rows(ROWS - 30)
     draw = random.Random(5)  # noqa: S311
     for at in range(10, len(rows), 150):
@@ -74,7 +74,7 @@ def test_a_load_killed_again_and_again_ends_as_an_unbroken_one(
     draw = random.Random(20261124)  # noqa: S311
     kills, done = 0, 0
     while done < ROWS:
-        patience = draw.randint(1, 8)
+        patience = draw.randint(1, 5)
         for settled, (process, done) in enumerate(progress_of(database, delivery), 1):
             if settled == patience and done < ROWS:
                 process.kill()

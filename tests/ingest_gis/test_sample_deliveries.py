@@ -15,6 +15,7 @@ from ingest_gis.run_links import run_links
 from tests.databases import Database
 from tests.ingest_gis.sample_truth import deliveries_of, make_deliveries, score_faults, score_links
 
+pytestmark = pytest.mark.xdist_group("sample deliveries")  # taken in and linked once
 NAMES_AND_NUMBERS = """
 SELECT coalesce(name, '') || '|' || coalesce(id_number, '') || '|' || coalesce(phone, '') || '|' || coalesce(room, '')
 FROM private.entity

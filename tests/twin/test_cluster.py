@@ -28,6 +28,7 @@ from twin.errors import DatabaseUnavailable, MissingSoftware, NoSpace
 from twin.migrations.upgrade import upgrade
 from twin.settings import Settings, read_settings
 
+pytestmark = pytest.mark.xdist_group("cluster")  # one server for this module
 ROOT = os.geteuid() == 0
 QUICK = {"fsync": "off", "shared_buffers": "32MB"}
 START = """

@@ -108,7 +108,7 @@ WORKER = """
 import os, sys
 from pathlib import Path
 from twin.jobs.queue import run_worker
-from tests.twin.test_jobs import settings_of
+from twin.settings import read_settings
 def work(run):
     run.report("begun", 0.1)
     print("begun", flush=True)
@@ -117,14 +117,8 @@ def work(run):
             run.report("waiting", 0.2)
             Path(os.devnull).read_bytes()
     return {"pid": os.getpid()}
-run_worker(settings_of(sys.argv[1]), {"survey.run": work})
+run_worker(read_settings({"TWIN_DATABASE_URL": sys.argv[1]}), {"survey.run": work})
 """
-
-
-def settings_of(url: str) -> Any:
-    from twin.settings import read_settings
-
-    return read_settings({"TWIN_DATABASE_URL": url})
 
 
 def start_worker(database: Database, **environment: str) -> subprocess.Popen[str]:

@@ -19,6 +19,7 @@ from twin.queries.search import SEARCH, SearchAsked, search_values
 from twin.queries.sight import PUBLIC_SIGHT
 from twin.session import PUBLIC, actor_settings
 
+pytestmark = pytest.mark.xdist_group("plans")  # one large city
 FILL = """
 SET session_replication_role = replica;
 CREATE TEMP TABLE spot AS
