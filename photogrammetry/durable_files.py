@@ -12,7 +12,8 @@ from typing import Any
 def sha256_text(content: Any) -> str:
     """Give the sha256 (hex) of a JSON-able value, the same for the same content."""
     text = json.dumps(content, sort_keys=True, ensure_ascii=False, separators=(",", ":"), default=str)
-    return hashlib.sha256(text.encode()).hexdigest()
+    # File names of old archives need not be UTF-8.
+    return hashlib.sha256(text.encode(errors="surrogateescape")).hexdigest()
 
 
 def sha256_file(path: Path) -> str:

@@ -19,6 +19,7 @@ import cv2
 import numpy as np
 from PIL import Image
 
+from photogrammetry.buildings.footprints import check_outlines_place
 from photogrammetry.drone.control_file import read_control_file
 from photogrammetry.drone.control_place import check_control_place
 from photogrammetry.durable_files import write_json
@@ -39,10 +40,11 @@ def list_photos(folder: Path) -> list[Path]:
 
 
 def run(inputs: Mapping[str, Path], output_dir: Path, settings: CheckSettings, tools: Tools) -> None:
-    """Check all photos of inputs["photos"] and write photos.json; then that CRS and control points fit their place.
+    """Check all photos of inputs["photos"] and write photos.json; then that all else that is given fits their place.
 
-    Raises NoUsablePhotos when too few are left to work with, UnknownCrs and BadControlPoints when what was declared
-    lies elsewhere: early, before hours of work.
+    inputs: photos, and where given gcp and footprints. Raises NoUsablePhotos when too few are left to work with,
+    UnknownCrs, BadControlPoints and BadInput when CRS, control points or outlines are unusable or lie elsewhere:
+    early, before hours of work.
     """
     root = inputs["photos"]
     tasks = [(path, path.relative_to(root).as_posix(), settings) for path in list_photos(root)]
@@ -61,6 +63,8 @@ def run(inputs: Mapping[str, Path], output_dir: Path, settings: CheckSettings, t
     if "gcp" in inputs:
         gcp = inputs["gcp"]
         check_control_place(read_control_file(gcp, settings.crs), middle, settings.vertical_datum, gcp.name)
+    if "footprints" in inputs and settings.crs:
+        check_outlines_place(inputs["footprints"], settings.crs, middle)
 
 
 def _require_enough(photos: list[Photo], settings: CheckSettings, root: Path) -> None:
@@ -85,6 +89,9 @@ def _reasons(photos: list[Photo]) -> list[str]:
 def look_at(task: tuple[Path, str, CheckSettings]) -> Photo:
     """Judge one photo by itself: (path, name, settings) -> Photo."""
     path, name, settings = task
+    readable = name.encode(errors="surrogateescape").decode(errors="replace")
+    if readable != name:
+        return Photo(readable, "", 0, 0).rejected("bad_name")
     try:
         content = path.read_bytes()
     except OSError:

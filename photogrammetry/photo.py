@@ -10,6 +10,7 @@ from photogrammetry.durable_files import read_json
 
 REASONS = {
     "unreadable": ("无法作为照片打开", "cannot be opened as a photo"),
+    "bad_name": ("文件名不是 UTF-8 编码，请改名", "its file name is not in UTF-8: rename it"),
     "truncated": ("文件不完整，后半部分缺失", "the file is cut off: its end is missing"),
     "too_small": ("像素太少（短边不足 {limit} 像素）", "too few pixels (short side under {limit})"),
     "no_gps": ("EXIF 中没有位置", "its EXIF holds no position"),

@@ -172,7 +172,7 @@ def plan_stages(survey: Survey, quality: str = "standard") -> list[Stage]:
     check = CheckSettings(survey.utc_offset_h, crs=survey.crs, vertical_datum=survey.vertical_datum)
     place = georeference.GeoreferenceSettings(crs=survey.crs, vertical_datum=survey.vertical_datum)
     return [
-        Stage("check", images.VERSION, images.run, ("photos", "gcp"), check),
+        Stage("check", images.VERSION, images.run, ("photos", "gcp", "footprints"), check),
         Stage(
             "features",
             features.VERSION,

@@ -8,20 +8,22 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
+from math import isfinite
 from pathlib import Path
 from typing import Any
 
 import shapely
-from shapely.geometry import MultiPolygon, Polygon
+from shapely.geometry import MultiPolygon, Point, Polygon
 from shapely.geometry.base import BaseGeometry
 from shapely.ops import unary_union
 
-from twin.crs import read_crs
+from twin.crs import LonLat, read_crs, transformer
 from twin.errors import BadInput
 
 CODE_FIELDS = ("code", "JZBM", "jzbm", "CODE", "building_code")
 NAME_FIELDS = ("name", "JZMC", "jzmc", "NAME")
 SMALLEST_M2 = 4.0
+NEAR_M = 5000.0
 REASONS = {
     "no_geometry": ("没有几何图形", "it has no geometry"),
     "not_an_area": ("几何图形不是面", "its geometry is not an area"),
@@ -81,6 +83,30 @@ def read_footprints(path: Path, crs: str) -> tuple[list[Outline], list[Rejection
     table = table.to_crs(read_crs(crs))
     names: Iterable[Any] = table[name_field] if name_field else [None] * len(table)
     return _sorted_out(list(zip(table[code_field], names, table.geometry, strict=True)))
+
+
+def check_outlines_place(path: Path, crs: str, photos: LonLat) -> None:
+    """Refuse outlines none of which is near the photos; photos: their middle (WGS84), crs: of the survey.
+
+    Raises BadInput when the file is not usable, holds no outline or lies elsewhere.
+    """
+    outlines, rejected = read_footprints(path, crs)
+    if not outlines:
+        reasons = Counter(REASONS[each.reason_code][1] for each in rejected)
+        raise BadInput(
+            "holds no outline that can be used" + "".join(f"; {count}: {why}" for why, count in reasons.items()),
+            where=path.name,
+            do="Give polygons with codes",
+        )
+    middle = Point(transformer("EPSG:4326", crs).transform(photos.lon, photos.lat))
+    away_m = min(outline.polygon.distance(middle) for outline in outlines)
+    if not away_m <= NEAR_M:
+        far = f"{away_m / 1000:.0f} km" if isfinite(away_m) else "nowhere on Earth, far"
+        raise BadInput(
+            f"the nearest of its outlines lies {far} from the photos",
+            where=path.name,
+            do="Check the file's coordinate system (.prj), or give the outlines of this district",
+        )
 
 
 def _sorted_out(rows: list[tuple[Any, Any, BaseGeometry | None]]) -> tuple[list[Outline], list[Rejection]]:

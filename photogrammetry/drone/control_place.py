@@ -15,8 +15,10 @@ from twin.errors import BadControlPoints
 NEAR_M = 5000.0
 EARTH_RADIUS_M = 6_371_000.0
 GEOGRAPHIC = "EPSG:4326"
-# CGCS2000 3-degree Gauss-Kruger with and without zone in the easting, Xian 1980 and Beijing 1954 likewise.
-CANDIDATES = (*range(4513, 4555), *range(2349, 2391), *range(2401, 2443))
+# First codes of CGCS2000 3-degree Gauss-Kruger with and without zone in the easting, Xian 1980 and Beijing 1954
+# likewise; each stands for zone 25 (meridian 75), 45 is the last.
+FIRST_CODES = (4513, 4534, 2349, 2370, 2401, 2422)
+FIRST_ZONE, LAST_ZONE = 25, 45
 
 
 def check_control_place(control: ControlFile, photos: LonLat, vertical_datum: str, where: str) -> None:
@@ -67,7 +69,10 @@ def _candidates(photos: LonLat) -> list[str]:
     zone = int((photos.lon + 180) // 6) + 1
     north = 32600 if photos.lat >= 0 else 32700
     near = [north + (zone + step - 1) % 60 + 1 for step in (0, -1, 1)]
-    return [GEOGRAPHIC, *(f"EPSG:{code}" for code in (*near, *CANDIDATES))]
+    middle = round(photos.lon / 3)
+    zones = [z for z in (middle, middle - 1, middle + 1) if FIRST_ZONE <= z <= LAST_ZONE]
+    chinese = [first + z - FIRST_ZONE for first in FIRST_CODES for z in zones]
+    return [GEOGRAPHIC, *(f"EPSG:{code}" for code in (*near, *chinese))]
 
 
 def _distance_m(points: Sequence[GroundPoint], crs: str, photos: LonLat, *, swapped: bool) -> float:
