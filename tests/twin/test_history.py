@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import psycopg
+import pytest
+
 from tests.databases import SYSTEM, Database
 from twin.session import Actor, transaction
 
@@ -40,6 +43,36 @@ def test_copy_and_bulk_updates_are_recorded(database: Database) -> None:
         "SELECT operation, count(*), min(actor) FROM history.version WHERE table_name = 'asset' GROUP BY 1 ORDER BY 1"
     )
     assert counts == [("I", 500, "loader"), ("U", 250, "loader")]
+
+
+# Not recorded: what is loaded with the program, what the machine keeps for itself, and what is only ever added to.
+WITHOUT_HISTORY = {
+    *("twin.city", "twin.schema_version", "twin.class", "twin.class_code", "twin.entity_type", "twin.event_class"),
+    *("twin.handling_limit", "twin.hanzi_initial", "twin.job", "twin.search_entry"),
+    *("twin.batch", "twin.refused_delivery", "private.quarantine", "twin.observation"),
+}
+RECORDED = """
+SELECT c.oid::regclass::text, coalesce(string_agg(substring(g.tgname FROM 9), ' ' ORDER BY g.tgname), '')
+FROM pg_class c LEFT JOIN pg_trigger g ON g.tgrelid = c.oid AND g.tgname LIKE 'history\\_%%' AND g.tgenabled = 'O'
+WHERE c.relnamespace IN ('twin'::regnamespace, 'private'::regnamespace) AND c.relkind IN ('r', 'p')
+  AND NOT c.relispartition GROUP BY c.oid
+"""
+
+
+def test_every_table_of_the_citys_own_facts_is_recorded(module_database: Database) -> None:
+    recorded = dict(module_database.fetch(RECORDED))
+    assert {table for table, events in recorded.items() if not events} == WITHOUT_HISTORY
+    assert {events for table, events in recorded.items() if events and table != "twin.evidence"} == {
+        "delete insert update"
+    }
+    assert recorded["twin.evidence"] == "delete update"  # it says itself since when it is known
+
+
+@pytest.mark.parametrize("role", ["app", "ingest"])
+@pytest.mark.parametrize("table", ["twin.asset", "twin.link", "private.entity", "history.version"])
+def test_nobody_empties_a_table_past_its_history(module_database: Database, role: str, table: str) -> None:
+    with pytest.raises(psycopg.errors.InsufficientPrivilege):
+        module_database.fetch(f"TRUNCATE {table} CASCADE", role=role)
 
 
 def test_an_update_that_changes_nothing_is_not_a_version(database: Database) -> None:
