@@ -15,7 +15,7 @@ import pytest
 from tests.databases import SYSTEM, Database
 from twin.cluster import archive, machine
 from twin.cluster.backup import back_up
-from twin.cluster.restore import LOCK, Restored, drop_kept, restore
+from twin.cluster.restore import RESTORE_LOCK, Restored, drop_kept, restore
 from twin.cluster.server import connect, for_database
 from twin.cluster.table_hashes import TableHashes, hash_tables
 from twin.errors import BadInput, Conflict, DatabaseTooNew, NoSpace, TwinError
@@ -188,14 +188,29 @@ def test_a_table_that_differs_after_restoring_is_noticed(city: Database, backup:
     unchanged_after(city, backup, BadInput, "twin.asset")
 
 
+def test_what_a_killed_restore_left_half_made_is_cleared_by_the_next_and_nothing_else(
+    city: Database, backup: Path, settings: Settings
+) -> None:
+    half, other = f"{city.name}_new_20260102_030405", f"{city.name}_new_town"
+    with connect(settings, "admin", database="postgres", autocommit=True) as server:
+        for name in (half, other):
+            server.execute(f"CREATE DATABASE {name}".encode())
+    (city.settings.data_dir / "surveys_new_20260102_030405" / "a").mkdir(parents=True)
+    restored = put_back(city, backup)
+    assert databases(city) == {city.name, restored.kept_database, other}
+    assert not list(city.settings.data_dir.glob("surveys_new*"))
+    with connect(settings, "admin", database="postgres", autocommit=True) as server:
+        server.execute(f"DROP DATABASE {other}".encode())
+
+
 def test_one_restore_of_a_database_at_a_time_and_others_do_not_wait_for_it(
     city: Database, backup: Path, settings: Settings
 ) -> None:
     with connect(settings, "admin", database="postgres") as server:
-        server.execute(LOCK, (city.name,))
+        server.execute(RESTORE_LOCK, (city.name,))
         unchanged_after(city, backup, Conflict, "another restore of this database")
     with connect(settings, "admin", database="postgres") as server:
-        server.execute(LOCK, ("another_city",))
+        server.execute(RESTORE_LOCK, ("another_city",))
         put_back(city, backup)
 
 

@@ -24,7 +24,7 @@ from twin.cluster import account, bootstrap, machine, programs, server
 from twin.cluster.backup import back_up
 from twin.cluster.postmaster import read_pid
 from twin.cluster.state import server_state
-from twin.errors import DatabaseUnavailable, MissingSoftware, NoSpace
+from twin.errors import Conflict, DatabaseUnavailable, MissingSoftware, NoSpace
 from twin.migrations.upgrade import upgrade
 from twin.settings import Settings, read_settings
 
@@ -98,6 +98,17 @@ def test_starting_twice_does_nothing(cluster: Settings) -> None:
     pid = read_pid(server.data_folder(cluster))
     assert server.start(cluster) is False
     assert read_pid(server.data_folder(cluster)) == pid
+
+
+def test_a_database_left_closed_by_a_killed_restore_is_opened_again(cluster: Settings) -> None:
+    bootstrap.ensure_database(cluster)
+    with server.connect(cluster, "admin", database="postgres", autocommit=True) as restoring:
+        restoring.execute("ALTER DATABASE twin ALLOW_CONNECTIONS false")
+        restoring.execute(bootstrap.RESTORE_LOCK, (server.DATABASE,))
+        with pytest.raises(Conflict, match="being restored"):
+            bootstrap.ensure_database(cluster)
+    bootstrap.ensure_database(cluster)
+    server.connect(cluster, "app").close()
 
 
 def test_roles_have_their_time_limits_and_are_not_superusers(cluster: Settings) -> None:

@@ -9,11 +9,14 @@ from psycopg import sql
 
 from twin.cluster.programs import OLDEST_POSTGIS, OLDEST_POSTGRESQL, install_line
 from twin.cluster.server import DATABASE, ROLE_NAMES, STATEMENT_TIMEOUT, connect
-from twin.errors import DatabaseUnavailable, MissingSoftware
+from twin.errors import Conflict, DatabaseUnavailable, MissingSoftware
 from twin.settings import Settings
 
 EXTENSIONS = ("postgis", "btree_gist", "pg_trgm")
 LOCK = "SELECT pg_advisory_lock(hashtext('twin.bootstrap'))"
+# Held, in the database `postgres`, for as long as a database is being restored.
+RESTORE_LOCK = "SELECT pg_try_advisory_lock(hashtext('twin.restore'), hashtext(%s))"
+CLOSED = "SELECT FROM pg_database WHERE datname = %s AND NOT datallowconn"
 WORKING_ROLES = ("owner", "ingest", "app")
 
 
@@ -21,7 +24,7 @@ def ensure_database(settings: Settings) -> None:
     """Make the roles, the database and its extensions where they are missing; safe to call again and at once.
 
     Raises DatabaseUnavailable when the server does not answer, is too old or does not allow it,
-    MissingSoftware when it has no PostGIS.
+    MissingSoftware when it has no PostGIS, Conflict while the database is being restored.
     """
     private = settings.database_url is None
     with connect(settings, "admin", database="postgres" if private else None, autocommit=True) as connection:
@@ -35,6 +38,7 @@ def ensure_database(settings: Settings) -> None:
                 ).format(sql.Identifier(DATABASE))
             )
         if private:
+            _reopen(connection)
             connection.execute(f"REVOKE ALL ON DATABASE {DATABASE} FROM PUBLIC".encode())
     with connect(settings, "admin", autocommit=True) as connection:
         connection.execute(LOCK)
@@ -44,6 +48,16 @@ def ensure_database(settings: Settings) -> None:
         connection.execute(sql.SQL("GRANT CONNECT, TEMPORARY ON DATABASE {} TO twin_ingest").format(name))
         connection.execute(sql.SQL("GRANT CONNECT ON DATABASE {} TO twin_app").format(name))
         connection.execute(sql.SQL("GRANT CONNECT, CREATE, TEMPORARY ON DATABASE {} TO twin_owner").format(name))
+
+
+def _reopen(connection: psycopg.Connection[Any]) -> None:
+    """Open the database again that a restore, killed in the middle of its exchange, has left closed."""
+    if not _exists(connection, CLOSED, DATABASE):
+        return
+    row = connection.execute(RESTORE_LOCK, (DATABASE,)).fetchone()
+    if row is None or not row[0]:
+        raise Conflict("the database is just being restored", do="Wait until it is done")
+    connection.execute(f"ALTER DATABASE {DATABASE} ALLOW_CONNECTIONS true".encode())
 
 
 def _exists(connection: psycopg.Connection[Any], query: str, value: str) -> bool:

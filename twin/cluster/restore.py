@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 import zipfile
 from collections.abc import Callable, Iterator
@@ -28,15 +29,17 @@ from twin.cluster.archive import (
     verify_archive,
 )
 from twin.cluster.backup import client_call, client_error, client_programs
-from twin.cluster.bootstrap import ensure_database
+from twin.cluster.bootstrap import RESTORE_LOCK, ensure_database
 from twin.cluster.machine import MB, check_disk
 from twin.cluster.server import connect, database_name, for_database
 from twin.cluster.table_hashes import differences, hash_tables
 from twin.errors import BadInput, Conflict, DatabaseUnavailable
 from twin.settings import Settings
 
-LOCK = "SELECT pg_try_advisory_lock(hashtext('twin.restore'), hashtext(%s))"
 LOCALE = "SELECT datcollate, datctype FROM pg_database WHERE datname = current_database()"
+# What restores that were killed on their way have left: new databases and folders, never those kept from before.
+STAMP = r"\d{8}_\d{6}"
+LEFT_OVER = "SELECT datname FROM pg_database WHERE datname ~ ('^' || %s || '_new_' || %s || '$')"
 OTHERS = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = %s AND pid <> pg_backend_pid()"
 
 
@@ -66,6 +69,7 @@ def restore(
     with open_archive(path, known_revisions) as (archive, contents), _alone(settings) as server:
         _check_city(settings, contents)
         verify_archive(archive, contents, path, progress)
+        _clear_abandoned(settings, server)
         check_disk(settings.data_dir, 100 + 2 * contents.total_bytes // MB)
         stamp = datetime.now(UTC).strftime("%Y%m%d_%H%M%S")
         name = database_name(settings)
@@ -96,10 +100,19 @@ def drop_kept(settings: Settings, restored: Restored) -> None:
 def _alone(settings: Settings) -> Iterator[psycopg.Connection[Any]]:
     """Connect beside the database, where it can be renamed, and keep other restores of it away."""
     with connect(settings, "admin", database="postgres", autocommit=True) as server:
-        row = server.execute(LOCK, (database_name(settings),)).fetchone()
+        row = server.execute(RESTORE_LOCK, (database_name(settings),)).fetchone()
         if not row or not row[0]:
             raise Conflict("another restore of this database is under way", do="Wait until it is done")
         yield server
+
+
+def _clear_abandoned(settings: Settings, server: psycopg.Connection[Any]) -> None:
+    """Remove the half-made databases and folders of restores that were killed; call it under the restore's lock."""
+    name = re.escape(database_name(settings))
+    for (left_over,) in server.execute(LEFT_OVER, (name, STAMP)).fetchall():
+        _drop(server, left_over)
+    for folder in settings.data_dir.glob("surveys_new_*"):
+        rmtree(folder, ignore_errors=True)
 
 
 def _check_city(settings: Settings, contents: Contents) -> None:
