@@ -8,6 +8,7 @@ import threading
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field
+from urllib.parse import urlsplit
 
 import pytest
 from playwright.sync_api import Browser, BrowserContext, sync_playwright
@@ -24,7 +25,7 @@ CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shuti
 FLAGS = ["--no-sandbox", "--use-angle=swiftshader", "--enable-unsafe-swiftshader"]
 # Chromium's own services (form suggestions, updates), which it asks for whatever page is open. A page that asked one of
 # these would still be seen: MapPage.outside counts what the page itself asks for.
-CHROMIUMS_OWN = (".googleapis.com:443", ".google.com:443", ".gstatic.com:443")
+CHROMIUMS_OWN = (".googleapis.com", ".google.com", ".gstatic.com")
 HOSTILE = "<img src=x onerror=\"document.title='broken'\">@@=1"
 
 
@@ -45,6 +46,13 @@ class Outside:
     asked: list[str] = field(default_factory=list)
 
 
+def _host_asked(request: str) -> str:
+    """Read the host out of a proxy request: `CONNECT host:443 ...` or `GET http://host/...`; else its first line."""
+    line = request.split("\r\n")[0]
+    target = line.split()[1] if len(line.split()) > 1 else ""
+    return urlsplit(target if "://" in target else f"//{target}").hostname or line
+
+
 @contextmanager
 def refusing_proxy() -> Iterator[Outside]:
     """Run a proxy that answers 403 to whatever a browser asks of it; names are not even resolved."""
@@ -59,9 +67,9 @@ def refusing_proxy() -> Iterator[Outside]:
                     return
                 with caller:
                     caller.settimeout(5)
-                    what = caller.recv(4096).split(b"\r\n")[0].decode("latin-1")
-                    if not what.split()[1:2] or not what.split()[1].endswith(CHROMIUMS_OWN):
-                        outside.asked.append(what)
+                    host = _host_asked(caller.recv(4096).decode("latin-1"))
+                    if not host.endswith(CHROMIUMS_OWN):
+                        outside.asked.append(host)
                     caller.sendall(b"HTTP/1.1 403 Refused\r\nContent-Length: 0\r\nConnection: close\r\n\r\n")
 
         threading.Thread(target=refuse, daemon=True).start()

@@ -10,6 +10,7 @@ import { fitView } from "./view_fitting.js";
 
 const PAN_STEP_PX = 90;
 const BEHIND_M = 0.6;
+const RIM = 0.04;
 const CAMERA = ["longitude", "latitude", "zoom", "pitch", "bearing", "position"];
 
 /** Whether this browser can draw the map at all. */
@@ -44,7 +45,7 @@ export class CityMap {
     const { deck } = window;
     const size = { width: container.clientWidth, height: container.clientHeight };
     this.home = structuredClone(spec.initialViewState);
-    if (bounds) this.home = fitView(deck.WebMercatorViewport, this.home, bounds, size, free);
+    if (bounds) this.home = fitView(deck.WebMercatorViewport, this.home, withoutRim(bounds), size, free);
     this.spec.initialViewState = { ...this.home, ...start };
     this.view = structuredClone(this.spec.initialViewState);
     this.loading = new Map();
@@ -200,6 +201,12 @@ export class CityMap {
     this.deck.finalize();
     this.container.replaceChildren();
   }
+}
+
+/** Bounds without the outermost RIM of each side: a survey's corners are mostly empty, and may stand in the margin. */
+function withoutRim([west, south, east, north]) {
+  const [dx, dy] = [(east - west) * RIM, (north - south) * RIM];
+  return [west + dx, south + dy, east - dx, north - dy];
 }
 
 function asPlace([lon, lat, height]) {

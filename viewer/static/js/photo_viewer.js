@@ -30,7 +30,7 @@ export class PhotoViewer {
       language.text("imagery.ring"),
       photo.survey,
       photo.taken_at ? language.time(photo.taken_at) : "",
-      language.text("imagery.pixel", { col: language.number(photo.pixel.col, 1), row: language.number(photo.pixel.row, 1) }),
+      language.text("imagery.pixel", { col: photo.pixel.col.toFixed(1), row: photo.pixel.row.toFixed(1) }),
       language.text("imagery.from", { distance: language.metres(photo.distance_m, 0), angle: language.number(photo.off_nadir_deg, 0) }),
     ]
       .filter(Boolean)

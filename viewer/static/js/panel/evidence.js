@@ -17,7 +17,7 @@ export function evidenceRows(evidence, language) {
   add("batch", evidence.batch);
   add("survey", evidence.survey);
   add("photo", evidence.photo);
-  if (evidence.pixel) add("pixel", `${language.number(evidence.pixel.col, 1)}, ${language.number(evidence.pixel.row, 1)}`);
+  if (evidence.pixel) add("pixel", `${evidence.pixel.col.toFixed(1)}, ${evidence.pixel.row.toFixed(1)}`);
   add("method", language.word("method", evidence.method));
   if (Number.isFinite(evidence.sigma_m)) add("sigma", `± ${language.number(evidence.sigma_m, 2)} m`);
   if (Number.isFinite(evidence.confidence)) add("confidence", `${language.number(evidence.confidence * 100)} %`);

@@ -17,7 +17,7 @@ export function imagerySection(answer, { language, actions }) {
     hidden ? element("p", { class: "aside with-icon" }, icon("eye", 16), language.text("imagery.hidden", { count: language.number(hidden) })) : null,
     surveys.map((survey) => surveyLine(survey, language)),
   );
-  return { id: "imagery", count: photos.length, node };
+  return { id: "imagery", count: photos.length || null, node };
 }
 
 function thumbnail(photo, language, actions) {
