@@ -22,7 +22,7 @@ from photogrammetry.frame import LocalFrame
 from photogrammetry.products.building_tiles import building_square
 from photogrammetry.workers import Tools
 
-VERSION = 1
+VERSION = 2
 ROOT_ERROR_M = 512.0
 Box = tuple[Sequence[float], Sequence[float]]
 
@@ -73,7 +73,7 @@ def _outer_root(children: list[dict[str, Any]]) -> dict[str, Any]:
         "boundingVolume": {"region": [float(v) for v in outer]},
         "geometricError": ROOT_ERROR_M,
         "refine": "ADD",
-        "children": children,
+        **({"children": children} if children else {}),
     }
 
 
@@ -100,10 +100,9 @@ def _low_high(box: Sequence[float]) -> Box:
 
 def region_of(box: Box, frame: LocalFrame) -> list[float]:
     """Give west, south, east, north (radians), lowest and highest (m) around an ENU box, a millimetre to spare."""
-    low, high = np.array(box[0]), np.array(box[1])
-    steps = np.linspace(0, 1, 5)
-    shares = np.stack(np.meshgrid(steps, steps, steps, indexing="ij"), axis=-1).reshape(-1, 3)
-    lonlath = frame.enu_to_lonlath(low + (high - low) * shares)
+    # On the curved Earth the lowest and the northernmost place of a flat box may lie nearest to the frame's origin.
+    sides = [sorted({low, min(max(0.0, low), high), high}) for low, high in zip(*box, strict=True)]
+    lonlath = frame.enu_to_lonlath(np.stack(np.meshgrid(*sides, indexing="ij"), axis=-1).reshape(-1, 3))
     spare = 0.001 / 6_378_137
     south_west, north_east = np.radians(lonlath[:, :2].min(axis=0)), np.radians(lonlath[:, :2].max(axis=0))
     heights = lonlath[:, 2].min() - 0.001, lonlath[:, 2].max() + 0.001
