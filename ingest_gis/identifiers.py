@@ -17,7 +17,8 @@ RUINED_NUMBER = re.compile(r"[+-]?\d(?:\.\d+)?[Ee]\+?\d{2}")
 def plain_code(text: str) -> str:
     """Write a code in half-width capitals without blanks or the apostrophe that makes Excel keep text."""
     capitals = unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", text).upper())
-    return re.sub(r"[\s\u200b\ufeff]", "", capitals).lstrip("'`")
+    together = re.sub(r"[\s\u200b\ufeff]", "", capitals)  # a blank gone, a letter may meet its accent
+    return unicodedata.normalize("NFKC", together).lstrip("'`")
 
 
 def is_ruined_number(text: str) -> bool:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from ingest_gis import identifiers as ids
@@ -56,6 +56,7 @@ def test_component_codes_name_their_class() -> None:
 
 
 @given(st.text(max_size=30))
+@example("R¸")
 def test_plain_code_is_idempotent(text: str) -> None:
     assert ids.plain_code(ids.plain_code(text)) == ids.plain_code(text)
 
