@@ -25,7 +25,11 @@ def write_points(
 ) -> None:
     """Write points (N, 3) of a local frame, with what is known of each: normals (N, 3), colours (N, 3), views (N,)."""
     given = {"xyz": xyz, "normals": normals, "colours": colours, "views": views}
-    parts = {name: np.asarray(value).reshape(len(xyz), -1) for name, value in given.items() if value is not None}
+    parts = {
+        name: np.asarray(value).reshape(len(xyz), len(FIELDS[name][0]))
+        for name, value in given.items()
+        if value is not None
+    }
     columns = [(field, FIELDS[name][1]) for name in parts for field in FIELDS[name][0]]
     table = np.zeros(len(xyz), dtype=columns)
     for name, values in parts.items():
