@@ -52,11 +52,13 @@ class Adjusted:
     steps: int
 
 
-def adjust(model: SparseModel, priors: Priors, *, loss_sigmas: float = 2.0, converged: float = CONVERGED) -> Adjusted:
+def adjust(
+    model: SparseModel, priors: Priors, *, loss_sigmas: float | Array = 2.0, converged: float = CONVERGED
+) -> Adjusted:
     """Adjust a registered model.
 
-    loss_sigmas: pixels farther off than this many sigmas weigh less (Huber). converged: stop when a step lowers
-    the cost by a smaller share. Returns the model where the weighted squares are least.
+    loss_sigmas: pixels farther off than this many sigmas weigh less (Huber); one for all, or (M,). converged: stop
+    when a step lowers the cost by a smaller share. Returns the model where the weighted squares are least.
     """
     offset = np.zeros(3)
     columns = _camera_columns(model)
@@ -84,12 +86,12 @@ def adjust(model: SparseModel, priors: Priors, *, loss_sigmas: float = 2.0, conv
     return Adjusted(state[0], state[1], step)
 
 
-def _huber_weights(scaled: Array, limit: float) -> Array:
+def _huber_weights(scaled: Array, limit: float | Array) -> Array:
     size = np.linalg.norm(scaled, axis=1)
     return np.where(size <= limit, 1.0, limit / np.maximum(size, 1e-12))
 
 
-def _cost(model: SparseModel, offset: Array, priors: Priors, limit: float) -> float:
+def _cost(model: SparseModel, offset: Array, priors: Priors, limit: float | Array) -> float:
     size = np.linalg.norm(model.residuals_px() / priors.seen_sigma[:, None], axis=1)
     pixels = float(np.where(size <= limit, size**2, 2 * limit * size - limit**2).sum())
     position, control, held_offset, lens = _prior_residuals(model, offset, priors)
@@ -138,7 +140,13 @@ class _Normal:
     """
 
     def __init__(
-        self, model: SparseModel, offset: Array, priors: Priors, limit: float, columns: Indices, parts: list[_Part]
+        self,
+        model: SparseModel,
+        offset: Array,
+        priors: Priors,
+        limit: float | Array,
+        columns: Indices,
+        parts: list[_Part],
     ) -> None:
         self._model, self._offset, self._priors = model, offset, priors
         self._registered = model.registered

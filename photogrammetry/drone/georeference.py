@@ -36,7 +36,11 @@ from photogrammetry.workers import Tools
 from twin.crs import read_crs, transformer
 from twin.errors import BadControlPoints
 
-VERSION = 1
+VERSION = 2
+LOSS_SIGMAS = 2.0
+# What the lens model leaves out is common to a photo's tie points: a thousand of them do not weigh as a thousand
+# independent ones. Counted as such they hold a bent model against positions and control (see docs/accuracy.md).
+TIES_ALIKE = 4.0
 
 
 @dataclass(frozen=True)
@@ -167,10 +171,11 @@ def adjust_model(
             control_sigma=np.tile(
                 [settings.control_sigma_h_m, settings.control_sigma_h_m, settings.control_sigma_v_m], (len(control), 1)
             ),
-            seen_sigma=np.where(is_mark, settings.mark_sigma_px, sigma_px),
+            seen_sigma=np.where(is_mark, settings.mark_sigma_px, TIES_ALIKE * sigma_px),
             centre_sigma=settings.centre_sigma_px,
         )
-        adjusted = adjust(joined, priors, converged=converged)
+        loss = np.where(is_mark, LOSS_SIGMAS, LOSS_SIGMAS / TIES_ALIKE)
+        adjusted = adjust(joined, priors, loss_sigmas=loss, converged=converged)
         offset_m = -adjusted.offset_m
         joined = adjusted.model
         off = np.linalg.norm(joined.residuals_px(), axis=1)
