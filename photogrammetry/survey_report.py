@@ -48,9 +48,27 @@ def write_report(workspace: Path, truth: Path | None) -> dict[str, Any]:
     content = without_nan(content)
     folder = workspace / "report"
     folder.mkdir(exist_ok=True)
+    known = _known_report(folder)
+    if known is not None and _facts(known) == _facts(content):
+        return known
     write_json(folder / "report.json", content)
     write_text(folder / "report.html", render_page(content))
     return content
+
+
+def _known_report(folder: Path) -> dict[str, Any] | None:
+    if not (folder / "report.html").exists():
+        return None
+    try:
+        known: dict[str, Any] = read_json(folder / "report.json")
+    except (OSError, ValueError):
+        return None
+    return known
+
+
+def _facts(content: dict[str, Any]) -> dict[str, Any]:
+    """Leave out which stages the last run found done: a run that changed nothing leaves the report as published."""
+    return {**content, "stages": [{**stage, "resumed": None} for stage in content.get("stages", [])]}
 
 
 def truth_beside(photos_dir: Path) -> Path | None:
