@@ -45,3 +45,8 @@ def unbroken(tiny_sample: Path, tmp_path_factory: pytest.TempPathFactory, reques
             run_unbroken(tiny_sample, root)
             (root / "done").touch()
     return read_unbroken(root)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Begin with the longest test, so that the others run beside it and not before it."""
+    items.sort(key=lambda item: not {"kill", "slow"} <= {mark.name for mark in item.iter_markers()})

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from pyproj import Geod
 
@@ -85,6 +85,9 @@ def test_distances_between_photos_are_right_to_half_a_percent(lon, lat, east, no
 
 @settings(deadline=None, max_examples=60)
 @given(lon=st.floats(-180, 180), lat=st.floats(-80, 84))
+@example(lon=135.0, lat=18.0)
+@example(lon=127.0, lat=37.5)
+@example(lon=180.0, lat=0.0)
 def test_the_usual_crs_of_a_place_is_meant_for_it(lon, lat):
     place = LonLat(lon, lat)
     suggested = usual_crs(place)

@@ -102,6 +102,14 @@ class Toy:
         return sorted(path.name for path in (self.workspace / "stages").rglob(".*"))
 
 
+@pytest.fixture(scope="module", autouse=True)
+def _programs_crash_here_and_not_the_machine():
+    """Nothing waits for the disk: what a power cut needs is tested by the order of things, below."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(os, "fsync", lambda handle: None)
+        yield
+
+
 @pytest.fixture
 def toy(tmp_path):
     return Toy(tmp_path)
@@ -277,6 +285,27 @@ def test_whatever_happens_in_between_a_run_ends_like_a_fresh_one(moves):
         fresh.run(plan(**options))
         assert toy.products() == fresh.products()
         assert toy.run(plan(**options)) == ([], {})
+
+
+def test_what_is_put_in_place_is_on_the_disk_before_and_the_manifest_comes_last(toy, monkeypatch):
+    synced, placed = set(), []
+    monkeypatch.setattr(os, "fsync", lambda handle: synced.add(os.fstat(handle).st_ino))
+    rename, replace = Path.rename, Path.replace
+
+    def watched(self, target):
+        assert {p.stat().st_ino for p in [self, *self.rglob("*")]} <= synced, f"{target} is not on the disk"
+        placed.append(Path(target).name)
+        return rename(self, target)
+
+    def watched_replace(self, target):
+        assert self.stat().st_ino in synced, f"{target} is not on the disk"
+        placed.append(f"{Path(target).parent.name}/{Path(target).name}")
+        return replace(self, target)
+
+    monkeypatch.setattr(Path, "rename", watched)
+    monkeypatch.setattr(Path, "replace", watched_replace)
+    toy.run()
+    assert placed == [name for stage in ("double", "total", "other", "last") for name in (stage, f"{stage}/{MANIFEST}")]
 
 
 def test_leftover_temporary_folders_are_cleared_and_never_taken_for_results(toy):
