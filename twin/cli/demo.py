@@ -30,7 +30,7 @@ class Scale(StrEnum):
 @app.command(epilog="Example: twin demo --seed 1 --scale small --port 8000")
 def demo(
     seed: Annotated[int, typer.Option(help="Another seed gives another quarter.")] = 1,
-    scale: Annotated[Scale, typer.Option(help="small: 40 photos; town: 430; district: 1,360 photos, a day of work.")] = Scale.small,
+    scale: Annotated[Scale, typer.Option(help="small: 40 photos; town: 430; district: 1,360.")] = Scale.small,
     host: Host = "127.0.0.1",
     port: Port = 8000,
     workers: Workers = 1,
