@@ -63,6 +63,12 @@ def test_links_in_documents_lead_somewhere(page: str) -> None:
     assert not missing
 
 
+@pytest.mark.parametrize("page", sorted(p.relative_to(ROOT).as_posix() for p in ROOT.glob("docs/*.md")))
+def test_addresses_in_documents_can_be_typed_as_they_stand(page: str) -> None:
+    text = (ROOT / page).read_text(encoding="utf-8")
+    assert all(address.isascii() for address in re.findall(r"https?://[^\s'\"`)]+", text)), "curl sends them raw"
+
+
 def commands(group: Any, name: str = "twin") -> list[tuple[str, Any]]:
     if not hasattr(group, "commands"):
         return [(name, group)]

@@ -62,7 +62,7 @@ def lookup(
     if as_json:
         typer.echo(answer.decode())
     else:
-        _show_lookup(orjson.loads(answer))
+        _show_lookup(orjson.loads(answer), _city_clock(settings))
 
 
 @app.command(epilog="Example: twin nearby 121.6 37.387 --class 0118 -n 5")
@@ -149,7 +149,11 @@ async def _place(settings: Settings, asking: Reading, lon: float, lat: float) ->
 def _moment(settings: Settings, as_of: datetime | None) -> datetime | None:
     if as_of is None or as_of.tzinfo is not None:
         return as_of
-    return as_of.replace(tzinfo=timezone(timedelta(hours=settings.city.utc_offset_h)))
+    return as_of.replace(tzinfo=_city_clock(settings))
+
+
+def _city_clock(settings: Settings) -> timezone:
+    return timezone(timedelta(hours=settings.city.utc_offset_h))
 
 
 def _texts(item: dict[str, Any], *keys: str) -> list[str]:
@@ -163,7 +167,7 @@ def _asset_table(assets: list[dict[str, Any]]) -> Table:
     return table
 
 
-def _show_lookup(answer: dict[str, Any]) -> None:
+def _show_lookup(answer: dict[str, Any], clock: timezone) -> None:
     table = Table(show_header=False)
     for name, text in _facts(answer):
         table.add_row(name, text)
@@ -176,7 +180,9 @@ def _show_lookup(answer: dict[str, Any]) -> None:
         for item in part["items"]:
             link = item["link"]
             how = f"{link['to']['kind']} {link['to']['code']} ({link['method']} {link['score']}, {link['state']})"
-            records.add_row(item["title_zh"], (item["recorded_at"] or "")[:16], item["state"] or "", how)
+            recorded = item["recorded_at"]
+            when = f"{datetime.fromisoformat(recorded).astimezone(clock):%Y-%m-%d %H:%M}" if recorded else ""
+            records.add_row(item["title_zh"], when, item["state"] or "", how)
         console.print(records)
 
 
