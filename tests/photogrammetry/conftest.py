@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import fcntl
+import shutil
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 
+from tests.photogrammetry.survey_commands import GOOD, Here, Said
 from tests.photogrammetry.survey_runs import Unbroken, read_unbroken, run_unbroken
+from twin.cli.main import main
 
 SEED = 3
 
@@ -45,6 +48,48 @@ def unbroken(tiny_sample: Path, tmp_path_factory: pytest.TempPathFactory, reques
             run_unbroken(tiny_sample, root)
             (root / "done").touch()
     return read_unbroken(root)
+
+
+@pytest.fixture
+def surveys(tmp_path, monkeypatch):
+    """The folder of surveys of an empty data directory."""
+    monkeypatch.setenv("TWIN_DATA_DIR", str(tmp_path / "var"))
+    monkeypatch.setattr("photogrammetry.stages.open_backend", lambda scheduler, workers: Here())
+    return tmp_path / "var" / "surveys"
+
+
+@pytest.fixture
+def twin(surveys, monkeypatch, capsys):
+    def run(*arguments):
+        monkeypatch.setattr(sys, "argv", ["twin", *map(str, arguments)])
+        capsys.readouterr()
+        try:
+            main()
+            status = 0
+        except SystemExit as end:
+            status = int(end.code or 0)
+        texts = capsys.readouterr()
+        return Said(status, texts.out, texts.err)
+
+    return run
+
+
+@pytest.fixture
+def photos(tiny_sample, tmp_path):
+    """A folder with good photos."""
+    folder = tmp_path / "photos"
+    folder.mkdir()
+    for name in GOOD:
+        shutil.copy(tiny_sample / "photos" / name, folder / name)
+    return folder
+
+
+@pytest.fixture
+def few(photos):
+    """A folder with as few good photos as can be used."""
+    for name in GOOD[4:]:
+        (photos / name).unlink()
+    return photos
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

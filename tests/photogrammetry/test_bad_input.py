@@ -2,119 +2,19 @@
 
 from __future__ import annotations
 
-import json
 import shutil
 import subprocess
 import sys
 
 import cv2
-import numpy as np
 import piexif
 import pyogrio
 import pytest
 from shapely import affinity
 
-from photogrammetry.durable_files import digest_files, read_json, write_json
-from photogrammetry.stages import is_finished
-from photogrammetry.workers import Measured
-from tests.photogrammetry.survey_runs import NAME, REPOSITORY
-from twin.cli.main import main
-
-GOOD = [f"DJI_{number:04d}.JPG" for number in range(1, 12)]
-
-
-class Here:
-    """Works in this process: what is tested here is what is said, not who does the work."""
-
-    workers = 1
-
-    def run(self, function, items, at_once):
-        for index, item in enumerate(items):
-            yield index, Measured(function(item), 0.0)
-
-    def close(self) -> None:
-        pass
-
-
-class Said:
-    """Status and texts of a command."""
-
-    def __init__(self, status, out, err):
-        self.status, self.out, self.err = status, out, err
-
-    def fails_with(self, *parts):
-        """Check that the command failed with one message that holds all parts, and with no trace of a crash."""
-        assert self.status == 1, (self.out, self.err)
-        assert "Traceback" not in self.err
-        for part in parts:
-            assert part in self.err
-        assert len(self.err.strip().splitlines()) == 1, self.err
-        return self
-
-
-@pytest.fixture
-def surveys(tmp_path, monkeypatch):
-    """The folder of surveys of an empty data directory."""
-    monkeypatch.setenv("TWIN_DATA_DIR", str(tmp_path / "var"))
-    monkeypatch.setattr("photogrammetry.stages.open_backend", lambda scheduler, workers: Here())
-    return tmp_path / "var" / "surveys"
-
-
-@pytest.fixture
-def twin(surveys, monkeypatch, capsys):
-    def run(*arguments):
-        monkeypatch.setattr(sys, "argv", ["twin", *map(str, arguments)])
-        capsys.readouterr()
-        try:
-            main()
-            status = 0
-        except SystemExit as end:
-            status = int(end.code or 0)
-        texts = capsys.readouterr()
-        return Said(status, texts.out, texts.err)
-
-    return run
-
-
-@pytest.fixture
-def photos(tiny_sample, tmp_path):
-    """A folder with good photos."""
-    folder = tmp_path / "photos"
-    folder.mkdir()
-    for name in GOOD:
-        shutil.copy(tiny_sample / "photos" / name, folder / name)
-    return folder
-
-
-@pytest.fixture
-def few(photos):
-    """A folder with as few good photos as can be used."""
-    for name in GOOD[4:]:
-        (photos / name).unlink()
-    return photos
-
-
-def edit_exif(path, *, lon_deg=None, lat_deg=None, day=None, drop_gps=False):
-    """Change a photo's EXIF; degrees are added to its position."""
-    exif = piexif.load(str(path))
-    gps = exif["GPS"]
-    for tag, more in ((piexif.GPSIFD.GPSLongitude, lon_deg), (piexif.GPSIFD.GPSLatitude, lat_deg)):
-        if more is not None:
-            degrees, *rest = gps[tag]
-            gps[tag] = ((degrees[0] + more * degrees[1], degrees[1]), *rest)
-    if day:
-        gps[piexif.GPSIFD.GPSDateStamp] = day.encode()
-        exif["Exif"][piexif.ExifIFD.DateTimeOriginal] = f"{day} 10:00:00".encode()
-    if drop_gps:
-        exif["GPS"] = {}
-    piexif.insert(piexif.dump(exif), str(path))
-
-
-def checked(surveys, name="spring"):
-    """Give file -> (reason code, reason in English) of the check."""
-    content = read_json(surveys / name / "stages" / "check" / "photos.json")
-    return {photo["file"]: (photo["reason_code"], photo["reason_en"]) for photo in content}
-
+from photogrammetry.durable_files import digest_files, read_json
+from tests.photogrammetry.survey_commands import GOOD, changed_gcp, checked, edit_exif, moved
+from tests.photogrammetry.survey_runs import REPOSITORY
 
 # Photos
 
@@ -298,32 +198,19 @@ def test_wrong_usage_is_status_2_and_an_error_status_1_in_a_real_shell(tmp_path)
 # Control points and outlines
 
 
-def _gcp(tiny_sample, tmp_path, change):
-    """Write gcp.csv with its rows changed: change(cells) for each."""
-    lines = (tiny_sample / "gcp.csv").read_text(encoding="utf-8").splitlines()
-    rows = [",".join(change(line.split(","))) for line in lines[2:]]
-    path = tmp_path / "points.csv"
-    path.write_text("\n".join([*lines[:2], *rows]) + "\n", encoding="utf-8")
-    return path
-
-
-def _moved(east_m=0.0, north_m=0.0):
-    return lambda cells: [*cells[:2], str(float(cells[2]) + east_m), str(float(cells[3]) + north_m), *cells[4:]]
-
-
 @pytest.mark.parametrize(
     ("change", "words", "do"),
     [
         (lambda c: [*c[:2], c[3], c[2], *c[4:]], "easting and northing are exchanged", "Exchange the two columns"),
-        (_moved(east_m=-240_000), "in EPSG:4550 its points lie 239 km from the photos", "Check the coordinate system"),
-        (_moved(east_m=41_000_000), "in EPSG:4550 its points lie", "The numbers fit EPSG:4529"),
+        (moved(east_m=-240_000), "in EPSG:4550 its points lie 239 km from the photos", "Check the coordinate system"),
+        (moved(east_m=41_000_000), "in EPSG:4550 its points lie", "The numbers fit EPSG:4529"),
         (lambda c: [*c[:4], "0", *c[5:]], "all heights are 0", "height_m"),
         (lambda c: [*c[:2], "", *c[3:]], "holds no point that can be read", "name, role, east, north, height_m"),
     ],
     ids=["exchanged", "another place", "another zone", "no heights", "no numbers"],
 )
 def test_control_points_that_cannot_be_right_are_refused_at_once(twin, few, tiny_sample, tmp_path, change, words, do):
-    path = _gcp(tiny_sample, tmp_path, change)
+    path = changed_gcp(tiny_sample, tmp_path, change)
     twin("survey", "add", few, "--name", "spring", "--gcp", path).fails_with("points.csv: ", words, do)
 
 
@@ -372,84 +259,3 @@ def test_outlines_that_cannot_be_used_are_refused_at_once(twin, few, tiny_sample
         (_outlines(tiny_sample, tmp_path / "zone.gpkg", crs="EPSG:4549"), "km from the photos"),
     ):
         twin("survey", "add", few, "--name", "spring", "--footprints", path).fails_with(path.name, words)
-
-
-# What only shows when photos and points are put together: asked of a finished survey, which must lose nothing.
-
-
-@pytest.fixture
-def finished(unbroken, surveys):
-    """A finished survey with its data directory."""
-    shutil.copytree(unbroken.workspace, surveys / NAME)
-    return surveys / NAME
-
-
-def _declare(workspace, **changes):
-    write_json(workspace / "survey.json", {**read_json(workspace / "survey.json"), **changes})
-
-
-@pytest.mark.parametrize(
-    ("change", "words", "do"),
-    [
-        (_moved(east_m=100), ") from where the photos show them", "datum"),
-        (
-            lambda c: [*c[:6], str(float(c[6]) / 2), str(float(c[7]) / 2)],
-            "marks disagree with what the photos show",
-            "not in smaller or rotated copies",
-        ),
-        (lambda c: [*c[:5], f"IMG_{c[5]}", *c[6:]], "none of its marks is in a photo of this survey", "DJI_0001.JPG"),
-    ],
-    ids=["another datum", "smaller copies", "other photos"],
-)
-def test_control_points_the_photos_contradict(twin, finished, tiny_sample, tmp_path, change, words, do):
-    products = digest_files(finished / "products")
-    _declare(finished, gcp_file=str(_gcp(tiny_sample, tmp_path, change)))
-    twin("survey", "run", NAME).fails_with("points.csv: ", words, do)
-    assert digest_files(finished / "products") == products
-    assert is_finished(finished / "stages" / "georeference"), "the former result is kept until there is another"
-    assert not list((finished / "stages").glob(".*"))
-
-
-def test_single_bad_points_marks_and_rows_are_left_out_and_named(twin, finished, tiny_sample, tmp_path):
-    seen = set()
-
-    def change(cells):
-        if cells[1] == "control" and not seen:
-            seen.add(cells[0])
-        if cells[0] in seen:
-            return [*cells[:4], str(float(cells[4]) + 7.0), *cells[5:]]
-        return cells
-
-    path = _gcp(tiny_sample, tmp_path, change)
-    path.write_text(path.read_text() + 'J99,"check,1,2\nJ98,check,x,2,3,DJI_0001.JPG,4,5\n')
-    _declare(finished, gcp_file=str(path))
-    said = twin("survey", "run", NAME, "--until", "georeference")
-    assert said.status == 0, said.err
-    report = json.dumps(read_json(finished / "stages" / "georeference" / "accuracy.json"))
-    for name in seen:
-        assert name in report
-    assert report.count("row_refused") == 2
-
-
-def test_a_file_that_was_damaged_is_named_when_it_is_repaired(twin, finished):
-    path = finished / "stages" / "check" / "photos.json"
-    path.unlink()
-    path.write_text("[]")
-    said = twin("survey", "run", NAME, "--until", "check")
-    assert said.status == 0
-    assert "repaired: check (damaged: photos.json)" in said.out
-
-
-def test_a_photo_of_noise_only_is_left_out_of_the_model_and_the_others_stay(twin, finished, tiny_sample):
-    """Sharp, placed and dated, but nothing in it is anywhere else."""
-    photos = finished.parent / "photos"
-    shutil.copytree(tiny_sample / "photos", photos)
-    noise = np.random.default_rng(1).integers(0, 255, (600, 800, 3), dtype=np.uint8)
-    cv2.imwrite(str(photos / "noise.jpg"), cv2.GaussianBlur(noise, (0, 0), 1))
-    piexif.transplant(str(photos / GOOD[4]), str(photos / "noise.jpg"))
-    _declare(finished, photos_dir=str(photos))
-    said = twin("survey", "run", NAME, "--until", "undistort")
-    assert said.status == 0, said.err
-    shots = {shot["file"]: shot["registered"] for shot in read_json(finished / "stages/georeference/cameras.json")}
-    assert shots.pop("noise.jpg") is False
-    assert shots == dict.fromkeys(GOOD, True)
