@@ -43,9 +43,11 @@ def demo(
     settings = read_settings()
     if not build_only:
         check_port(host, port)
+    _say("1/6", "database", "数据库")
+    started = ready_database(settings)
     build(settings, seed, scale.value)
     if not build_only:
-        serve_all(settings, host, port, workers)
+        serve_all(settings, host, port, workers, started_before=started)
 
 
 def build(settings: Settings, seed: int, scale: str) -> None:
@@ -59,8 +61,6 @@ def build(settings: Settings, seed: int, scale: str) -> None:
         return
     started = time.monotonic()
     sample = settings.data_dir / "sample" / f"{scale}-{seed}"
-    _say("1/6", "database", "数据库")
-    ready_database(settings)
     _say("2/6", "sample district: photos and deliveries", "示范街区：照片与部门数据")
     _make_sample(sample, seed, scale)
     _say("3/6", "deliveries into the twin", "部门数据入库")
@@ -85,7 +85,6 @@ def _is_built(settings: Settings, marker: Path, wanted: dict[str, object]) -> bo
         return False
     from twin.cluster.server import connect
 
-    ready_database(settings)
     with connect(settings, "app") as connection:
         row = connection.execute("SELECT count(*) FROM twin.survey WHERE name = %s", (SURVEY,)).fetchone()
     return bool(row and row[0])

@@ -69,13 +69,14 @@ def check_port(host: str, port: int) -> None:
             ) from error
 
 
-def serve_all(settings: Settings, host: str, port: int, workers: int) -> None:
+def serve_all(settings: Settings, host: str, port: int, workers: int, *, started_before: bool = False) -> None:
     """Serve until Ctrl-C: database, one job worker, the web processes.
 
-    Raises BusyPort before anything is started. The cluster is stopped again only if this call started it.
+    started_before: the caller has just started the cluster for this. Raises BusyPort before anything is started.
+    The cluster is stopped again only if this call or its caller started it.
     """
     check_port(host, port)
-    started = ready_database(settings)
+    started = ready_database(settings) or started_before
     shown = "127.0.0.1" if host in ("0.0.0.0", "::") else host  # noqa: S104 - compared, not bound
     try:
         with _child([sys.executable, "-m", "twin.cli.main", "worker"]):
