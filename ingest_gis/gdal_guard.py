@@ -32,6 +32,8 @@ from ingest_gis.recognise import FileFormat, recognise
 from twin.errors import TwinError, UnreadableDelivery
 
 FRAME = struct.Struct(">cQ")
+# How a child says that it had no memory left. CPython itself may end in a SystemError then, instead of a MemoryError.
+OUT_OF_MEMORY = (b"MemoryError", b"SystemError", b"bad_alloc", b"memory allocation", b"Cannot allocate memory")
 MAX_FRAME_BYTES = 1 << 30
 READERS = {"vector": "ingest_gis.read_vector", "table": "ingest_gis.read_table"}
 ONLY_DRIVER = "TWIN_ONLY_DRIVER"
@@ -168,7 +170,8 @@ class GuardedFile:
         if self._child.returncode == -24:  # SIGXCPU
             return self._broken("读取用时超过限制 (reading took longer than allowed)")
         self._errors.seek(0)
-        if b"MemoryError" in self._errors.read() or self._child.returncode in (-6, -9, -11):
+        said = self._errors.read()
+        if any(word in said for word in OUT_OF_MEMORY) or self._child.returncode in (-6, -9, -11):
             return self._broken(
                 "读取所需内存超过限制或文件已损坏 (reading needs more memory than allowed, or the file is damaged)"
             )

@@ -34,7 +34,7 @@ def test_check_points(report: dict[str, Any]) -> None:
 
 
 def test_surface_on_roofs_and_roads(report: dict[str, Any]) -> None:
-    assert report["depth_pixel_m"] == pytest.approx(report["gsd_m"] * 2000 / 1600, rel=0.02)
+    assert report["depth_pixel_m"] == pytest.approx(report["gsd_m"] * 2000 / 1600, rel=0.05)
     assert report["truth"]["dsm_nmad_m"] <= 2 * report["depth_pixel_m"]
     assert report["truth"]["dsm_known_share"] >= 0.9
 
