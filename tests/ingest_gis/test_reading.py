@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import io
 import os
 import shutil
 import zipfile
 from pathlib import Path
+from types import SimpleNamespace
 
 import geopandas
 import numpy as np
@@ -16,7 +18,7 @@ import shapely
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ingest_gis.gdal_guard import GuardLimits, ReadOptions, open_guarded
+from ingest_gis.gdal_guard import GuardedFile, GuardLimits, ReadOptions, open_guarded
 from ingest_gis.text_encoding import is_broken_text
 from twin.errors import UnreadableDelivery
 
@@ -169,6 +171,14 @@ def test_a_workbook_that_unpacks_to_more_than_the_memory_allowed_is_refused(tmp_
     with pytest.raises(UnreadableDelivery, match="memory"), open_guarded(tmp_path / "bomb.xlsx", None, limits) as file:
         for _ in file.batches():
             pass
+
+
+@pytest.mark.parametrize("last_words", [b"SystemError: error return without exception set", b"std::bad_alloc"])
+def test_a_reader_that_ends_for_want_of_memory_is_told_as_such(last_words: bytes) -> None:
+    file = object.__new__(GuardedFile)
+    file.path, file._errors = Path("book.xlsx"), io.BytesIO(b"Traceback\n" + last_words)
+    file._child = SimpleNamespace(wait=lambda: 1, returncode=1)
+    assert "memory" in str(file._died())
 
 
 def test_processor_time_is_limited(tmp_path: Path) -> None:
