@@ -58,6 +58,7 @@ LOOKUP: dict[str, Any] = {
         "vertical_datum": "EPSG:5737",
         "survey": "spring-2026",
         "sigma_m": 0.06,
+        "heights_from": "control",
         "evidence": _SURVEY,
     },
     "building": {

@@ -99,6 +99,7 @@ def _read_survey(
         frame={
             "type": "enu",
             "origin": {"lon": frame.origin_lon, "lat": frame.origin_lat, "h_m": frame.origin_h_m},
+            "heights_from": report.get("height_from"),
         },
         gsd_m=report.get("gsd_m"),
         report=report,

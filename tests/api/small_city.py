@@ -177,7 +177,8 @@ class _City:
         footprint, _ = _polygon([(-w, -h), (w, -h), (w, h), (-w, h)], many=True)
         survey_id = self.add(
             "twin.survey", name=survey.NAME, kind="drone", taken_from=OBSERVED_AT, taken_to=OBSERVED_AT,
-            crs=survey.CRS, vertical_datum=survey.VERTICAL_DATUM, frame={"type": "enu", "origin": origin}, gsd_m=0.14,
+            crs=survey.CRS, vertical_datum=survey.VERTICAL_DATUM,
+            frame={"type": "enu", "origin": origin, "heights_from": "exif"}, gsd_m=0.14,
             report=survey.report_facts(), fingerprint="f" * 64, footprint=footprint,
         )  # fmt: skip
         self.keep("survey", survey.NAME, survey_id)

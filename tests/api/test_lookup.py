@@ -38,6 +38,7 @@ def test_a_roof_tells_place_heights_building_records_and_photos(client: TestClie
     assert answer["terrain"]["ground_h_m"] == pytest.approx(19.6, abs=0.01)
     assert answer["terrain"]["vertical_datum"] == "EPSG:5737"
     assert answer["terrain"]["sigma_m"] == pytest.approx(0.06)
+    assert answer["terrain"]["heights_from"] == "exif"
     building = answer["building"]
     assert (building["code"], building["name_zh"]) == (tower.code, "区政府办公楼")
     assert building["height_m"] == pytest.approx(24.4)

@@ -36,6 +36,7 @@ def test_from_a_click_to_records_in_both_languages_and_on_by_search(context: Bro
     assert "可信" in page.text("[data-fact=height]")
     assert "1985 国家高程基准" in page.text("#section-building")
     assert "牟平区 › 宁海街道 › 政府街社区" in page.text("[data-fact=admin]")
+    assert "没有控制点" in page.text("#section-terrain")
     records = page.text("#section-records")
     assert "区住房和城乡建设局" in records
     assert "屋顶渗漏" in records

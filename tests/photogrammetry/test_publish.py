@@ -67,7 +67,7 @@ def workspace(data_dir: Path, buildings: list[dict[str, Any]], name: str = "spri
         "centre": [0, 0, 100],
     }
     write("stages/georeference/cameras.json", [camera])
-    write("report/report.json", {"gsd_m": 0.07})
+    write("report/report.json", {"gsd_m": 0.07, "height_from": "control"})
     write("products/buildings.json", {"crs": "EPSG:4550", "vertical_datum": "EPSG:5737", "buildings": buildings})
     grid = {"driver": "GTiff", "width": 4, "height": 4, "count": 1, "dtype": "float32", "crs": "EPSG:4550"}
     with rasterio.open(folder / "products/dsm.tif", "w", **grid, transform=from_origin(376000, 4140600, 0.2, 0.2)) as r:
@@ -104,6 +104,7 @@ def test_photos_products_and_buildings_arrive_with_evidence(database: Database) 
     assert photos[0][3] == pytest.approx(124.0, abs=0.01)
     assert photos[0][4]
     assert photos[1][:3] == ("b.jpg", False, "blurred")
+    assert database.fetch("SELECT frame->>'heights_from' FROM twin.survey") == [("control",)]
 
 
 def test_a_solid_is_closed_and_faces_outwards(database: Database) -> None:

@@ -79,6 +79,8 @@ class HeightsFound:
             "vertical_datum": survey["vertical_datum"],
             "survey": survey["name"],
             "sigma_m": self.sigma_m,
+            # control: the sigma holds in the datum; exif: it holds within the survey, which may be off as a whole.
+            "heights_from": (survey.get("frame") or {}).get("heights_from"),
             "evidence": {key: value for key, value in evidence.items() if value is not None},
         }
 

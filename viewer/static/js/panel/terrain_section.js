@@ -1,5 +1,6 @@
 // The ground and the surface at the point.
 
+import { element, icon } from "../elements.js";
 import { facts, nothing } from "./facts.js";
 
 export function terrainSection(answer, { language }) {
@@ -19,5 +20,7 @@ export function terrainSection(answer, { language }) {
     ],
     language,
   );
-  return { id: "terrain", count: null, node };
+  if (terrain.heights_from !== "exif") return { id: "terrain", count: null, node };
+  const care = element("p", { class: "callout callout-care" }, icon("warning", 18), element("span", { text: language.text("terrain.from_exif") }));
+  return { id: "terrain", count: null, node: element("div", {}, node, care) };
 }
