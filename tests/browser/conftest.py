@@ -89,7 +89,8 @@ def outside() -> Iterator[Outside]:
         yield counter
 
 
-@pytest.fixture(scope="session")
+# Not longer than this package's tests: while it lives, an event loop runs here, and asyncio.run refuses another.
+@pytest.fixture(scope="package")
 def browser(outside: Outside) -> Iterator[Browser]:
     """Chromium with software rendering; all but this host goes through the proxy that refuses."""
     if CHROMIUM is None:
