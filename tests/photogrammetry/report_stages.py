@@ -16,8 +16,9 @@ from photogrammetry.durable_files import digest_files, write_json
 from photogrammetry.photo import Photo
 from photogrammetry.products import report
 from photogrammetry.survey import Survey, place_products
-from photogrammetry.workers import Measured, Tools
+from photogrammetry.workers import Tools
 from tests.photogrammetry.box_scene import CRS, DATUM, EAST0, NORTH0, make_frame
+from tests.photogrammetry.survey_commands import Here
 
 HALF, CELL, UP = 30.0, 0.25, 60.0
 TOWER = (5.0, -5.0, 13.0, 5.0, 50.0)
@@ -27,19 +28,6 @@ INTERFACE = {
     "survey", "photos", "reprojection_px", "gsd_m", "gps_rms_m", "checkpoints", "points", "density_per_m2", "coverage",
     "buildings", "crs", "vertical_datum", "stages",
 }  # fmt: skip
-
-
-class Here:
-    """A backend that works in this process."""
-
-    workers = 1
-
-    def run(self, function, items, at_once):
-        for index, item in enumerate(items):
-            yield index, Measured(function(item), 0.0)
-
-    def close(self) -> None:
-        pass
 
 
 def tools() -> Tools:
