@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import fcntl
+import os
 import shutil
 import subprocess
 import sys
@@ -12,6 +13,7 @@ import pytest
 
 from tests.photogrammetry.survey_commands import GOOD, Here, Said
 from tests.photogrammetry.survey_runs import Unbroken, read_unbroken, run_unbroken
+from tests.photogrammetry.toy_stages import Toy
 from twin.cli.main import main
 
 SEED = 3
@@ -90,6 +92,20 @@ def few(photos):
     for name in GOOD[4:]:
         (photos / name).unlink()
     return photos
+
+
+@pytest.fixture(scope="module")
+def no_power_cut():
+    """Nothing waits for the disk: what a power cut needs is tested by the order in which things are done."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(os, "fsync", lambda handle: None)
+        yield
+
+
+@pytest.fixture
+def toy(tmp_path):
+    """A workspace of toy stages with its outside files."""
+    return Toy(tmp_path)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

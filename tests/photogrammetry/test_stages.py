@@ -19,18 +19,7 @@ from photogrammetry.stages import MANIFEST, Stage, is_finished, read_measures
 from tests.photogrammetry.toy_stages import Factor, Toy, last, plan, ran
 from twin.errors import BadInput, Conflict, SchedulerUnavailable
 
-
-@pytest.fixture(scope="module", autouse=True)
-def _programs_crash_here_and_not_the_machine():
-    """Nothing waits for the disk: what a power cut needs is tested by the order of things, below."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(os, "fsync", lambda handle: None)
-        yield
-
-
-@pytest.fixture
-def toy(tmp_path):
-    return Toy(tmp_path)
+pytestmark = pytest.mark.usefixtures("no_power_cut")
 
 
 def test_a_first_run_does_every_stage_and_a_second_none(toy):

@@ -13,18 +13,7 @@ from photogrammetry.stages import Stage, is_finished
 from tests.photogrammetry.toy_stages import CHANGES, WRITES, Factor, Toy, plan
 from twin.errors import NoSpace
 
-
-@pytest.fixture(scope="module", autouse=True)
-def _programs_crash_here_and_not_the_machine():
-    """Nothing waits for the disk: what a power cut needs is tested by the order of things, below."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(os, "fsync", lambda handle: None)
-        yield
-
-
-@pytest.fixture
-def toy(tmp_path):
-    return Toy(tmp_path)
+pytestmark = pytest.mark.usefixtures("no_power_cut")
 
 
 def _in_child(toy, stages, on_change):

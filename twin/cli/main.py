@@ -54,7 +54,10 @@ def _what_happened(error: psycopg.OperationalError) -> TwinError | None:
     if isinstance(error, psycopg.errors.DiskFull):
         return NoSpace("the database's disk is full", do="Free some space and give the same command again")
     if isinstance(error, psycopg.errors.QueryCanceled):
-        return TooSlow("the database took longer than it is allowed to")
+        return TooSlow(
+            "the database took longer than it is allowed to",
+            do="What was stored stays. Give the same command again; if it stays slow, see what `twin doctor` says",
+        )
     if error.sqlstate is None or error.sqlstate.startswith(("57P", "08")):
         return DatabaseUnavailable(
             "the connection to the database was lost",
