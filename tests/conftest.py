@@ -2,14 +2,22 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import settings as hypothesis_settings
 
 from tests.databases import Database, fresh_database, running_cluster
 from twin.settings import Settings
+
+# The same cases in every run, so that a change is judged by what it changed. To look for new ones:
+# HYPOTHESIS_PROFILE=search pytest ...
+hypothesis_settings.register_profile("same", derandomize=True)
+hypothesis_settings.register_profile("search", print_blob=True)
+hypothesis_settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "same"))
 
 
 @pytest.hookimpl(optionalhook=True)

@@ -15,10 +15,13 @@ focal = st.floats(500, 5000)
 
 @st.composite
 def cameras(draw):
-    """Lenses as aerial cameras have them: mild distortion, monotonous out to the corners."""
+    """Lenses as aerial cameras have them: mild distortion, monotonous out to the corners.
+
+    With k1 = -0.12, k2 = -0.03 the distortion turns back at 0.926 of the plane z = 1; the widest corner is at 0.85.
+    """
     width, height = draw(st.integers(400, 6000)), draw(st.integers(300, 4500))
-    f = draw(st.floats(0.6, 2.0)) * max(width, height)
-    centre = [width / 2 + draw(st.floats(-40, 40)), height / 2 + draw(st.floats(-40, 40))]
+    f = draw(st.floats(0.9, 2.0)) * max(width, height)
+    centre = [size * draw(st.floats(0.48, 0.52)) for size in (width, height)]
     bend = [draw(st.floats(-0.12, 0.12)), draw(st.floats(-0.03, 0.03)), *(draw(st.floats(-2e-3, 2e-3)) for _ in "pp")]
     if draw(st.booleans()):
         return Camera("PINHOLE", width, height, (f, f * draw(st.floats(0.98, 1.02)), *centre))
