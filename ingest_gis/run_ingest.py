@@ -14,8 +14,6 @@ from typing import Any
 import psycopg
 import pyarrow as pa
 
-from ingest_gis.address.parse import AddressParser, Gazetteer
-from ingest_gis.address.region import read_normaliser
 from ingest_gis.anchors import Anchors, read_anchors
 from ingest_gis.classes import read_classes
 from ingest_gis.find_datum import DatumChoice, DatumVerdict, decide_datum
@@ -27,7 +25,10 @@ from ingest_gis.refusals import Refusal, file_sha256, remember_refusals
 from ingest_gis.rows import RowMaker
 from ingest_gis.source_crs import SourceCrs, find_source_crs, name_of
 from ingest_gis.sql_text import statement, statements
+from ingest_gis.surroundings import read_surroundings
 from ingest_gis.targets import RowBuilder, Surroundings
+from ingest_gis.values import mask_personal
+from twin.actions.explain_class_words import remember_unmapped
 from twin.actions.settle_places import settle_places
 from twin.cluster import server
 from twin.errors import BadInput, TwinError
@@ -72,6 +73,7 @@ class DeliveryReport:
     rejected_rows: dict[str, list[int]] = field(default_factory=dict)
     notes: Counter[str] = field(default_factory=Counter)
     unknown_classes: Counter[str] = field(default_factory=Counter)
+    classes_version: int = 0
     unplaced_columns: list[str] = field(default_factory=list)
     crs: str | None = None
     crs_how: tuple[str, str] | None = None
@@ -194,13 +196,19 @@ def _ingest_layer(
         if head is not None:
             anchors = read_anchors(connection, settings.city)
             crs, verdict = _find_place_system(file, head, layer, anchors, connection, options)
-            maker = _row_maker(connection, settings, layer, file.info["fields"], anchors, crs, verdict)
+            around = read_surroundings(connection, settings, department_id)
+            maker = _row_maker(around, layer, file.info["fields"], anchors, crs, verdict)
+            report.classes_version = around.classes.version
             report.crs, report.datum = name_of(crs.crs) if crs else None, verdict
             report.crs_how = (crs.how_zh, crs.how_en) if crs else None
             delivery = _delivery(layer, report, department_id, options)
             actor = Actor(options.actor, role="ingest", department_id=department_id, purpose="ingest")
             run = _compare if options.dry_run else _load
             run(connection, delivery, actor, maker, chain([head], stream), report, file.info["rows"], progress)
+            if not options.dry_run:
+                with transaction(connection, actor) as cursor:
+                    words = Counter({mask_personal(word): n for word, n in report.unknown_classes.items()})
+                    remember_unmapped(cursor, words, department_id, report.file, report.batch)
     report.seconds = time.monotonic() - began
     return report
 
@@ -351,38 +359,15 @@ def _class_id(connection: psycopg.Connection[Any], mapping: DeliveryMapping) -> 
 
 
 def _row_maker(
-    connection: psycopg.Connection[Any],
-    settings: Settings,
+    around: Surroundings,
     layer: Layer,
     columns: Sequence[str],
     anchors: Anchors,
     crs: SourceCrs | None,
     verdict: DatumVerdict | None,
 ) -> RowMaker:
-    around = read_surroundings(connection, settings)
     positions = PositionReader(layer.mapping, columns, anchors, crs, verdict.datum if verdict else "cgcs2000")
     return RowMaker(layer.mapping, columns, positions, RowBuilder(layer.mapping, columns, around))
-
-
-def read_surroundings(connection: psycopg.Connection[Any], settings: Settings) -> Surroundings:
-    """Read what rows are checked against: classes, administrative units, known roads and compounds."""
-    sql = statements("surroundings")
-    with connection.transaction(), connection.cursor() as cursor:
-        units = cursor.execute(sql["admin_units"]).fetchall()
-        names = cursor.execute(sql["address_names"]).fetchall()
-    gazetteer = Gazetteer.of(
-        (name for _, level, name in units if level == 4),
-        (name for _, level, name in units if level == 5),
-        (road or "" for road, _ in names),
-        (compound or "" for _, compound in names),
-    )
-    return Surroundings(
-        settings.city,
-        read_classes(connection),
-        frozenset(code for code, _, _ in units),
-        read_normaliser(settings.city),
-        AddressParser(gazetteer),
-    )
 
 
 def _delivery(layer: Layer, report: DeliveryReport, department_id: int | None, options: IngestOptions) -> Delivery:
@@ -395,5 +380,9 @@ def _delivery(layer: Layer, report: DeliveryReport, department_id: int | None, o
         source_crs=report.crs,
         source_datum=report.datum.datum if report.datum else None,
         encoding=report.encoding,
-        settings={"crs": report.crs, "datum": report.datum.datum if report.datum else None},
+        settings={
+            "crs": report.crs,
+            "datum": report.datum.datum if report.datum else None,
+            "classes": report.classes_version,
+        },
     )

@@ -80,6 +80,11 @@ class RowBuilder:
             if row in problems.first and problems.first[row][0] == "class_unknown":
                 problems.unknown_classes[word[:40]] += 1
             return
+        if guess.city_class is None:
+            problems.add(row, "class_not_managed", word[:40])
+            return
+        if guess.by == "keyword":
+            problems.note("class_guessed")
         fields["class"] = guess.city_class
         if self._mapping.target == "asset":
             self._check_asset(row, fields, word, guess.city_class, placed, problems)

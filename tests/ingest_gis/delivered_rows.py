@@ -21,9 +21,9 @@ from ingest_gis.run_ingest import (
     IngestOptions,
     find_department,
     ingest_files,
-    read_surroundings,
 )
 from ingest_gis.source_crs import SourceCrs
+from ingest_gis.surroundings import read_surroundings
 from ingest_gis.targets import RowBuilder
 from tests.databases import Database
 from twin.crs import transformer

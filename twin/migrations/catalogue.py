@@ -50,6 +50,7 @@ def load_catalogue(connection: psycopg.Connection[Any], city: CitySettings) -> N
     _upsert(connection, "handling_limit", ["limit_id"], _limit_rows())
     _upsert(connection, "entity_type", ["type_code"], _entity_type_rows())
     _load_admin_units(connection, city)
+    _load_class_words(connection)
 
 
 def _load_city(connection: psycopg.Connection[Any], city: CitySettings) -> None:
@@ -229,4 +230,22 @@ def _load_admin_units(connection: psycopg.Connection[Any], city: CitySettings) -
             ON CONFLICT (code) DO NOTHING
             """,
             rows,
+        )
+
+
+def _load_class_words(connection: psycopg.Connection[Any]) -> None:
+    """Bring in what common words mean; what a person has said of a word, or ended, is left as it is."""
+    there = connection.execute("SELECT to_regclass('twin.class_word')").fetchone()
+    if there is None or there[0] is None:
+        return
+    with connection.cursor() as cursor:
+        cursor.executemany(
+            """
+            INSERT INTO twin.class_word (kind, written, class_id, confidence, decided_by)
+            SELECT %(kind)s, %(written)s, c.class_id, %(confidence)s::real, 'catalogue'
+            FROM twin.class c WHERE c.code = %(class_code)s AND NOT EXISTS (
+              SELECT FROM twin.class_word w
+              WHERE w.department_id IS NULL AND w.kind = %(kind)s AND w.written = %(written)s)
+            """,
+            read_csv("catalogue/class_words.csv"),
         )

@@ -5,6 +5,7 @@ from twin.model.assets import Asset
 from twin.model.base import Base
 from twin.model.buildings import Building
 from twin.model.catalogue import AssetClass, ClassCode, EntityType, EventClass, HandlingLimit
+from twin.model.class_words import ClassWord, UnmappedClass
 from twin.model.entities import Entity, PrivateEntity
 from twin.model.events import Event
 from twin.model.history import AuditEntry, PrivateVersion, Version
@@ -26,6 +27,7 @@ __all__ = [
     "Building",
     "City",
     "ClassCode",
+    "ClassWord",
     "Department",
     "Entity",
     "EntityType",
@@ -49,5 +51,6 @@ __all__ = [
     "SearchEntry",
     "Sensor",
     "Survey",
+    "UnmappedClass",
     "Version",
 ]

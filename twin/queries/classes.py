@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import psycopg
+from psycopg.rows import dict_row
 
 CLASSES = """
 SELECT coalesce(json_agg(json_build_object(
@@ -26,3 +27,19 @@ async def all_classes(cursor: psycopg.AsyncCursor[Any]) -> str:
     await cursor.execute(CLASSES)
     row = await cursor.fetchone()
     return str(row[0]) if row else "[]"
+
+
+FIND = """
+SELECT c.code, c.name_zh, c.name_en, c.category_zh, c.category_en, c.geometry_kind, c.accuracy_class,
+       array_remove(array_agg(k.scheme || ' ' || k.code ORDER BY k.scheme, k.code), NULL) AS codes
+FROM twin.class c LEFT JOIN twin.class_code k ON k.class_id = c.class_id AND k.kind = 'component'
+WHERE %(text)s = '' OR starts_with(c.code, %(text)s) OR strpos(c.name_zh, %(text)s) > 0
+   OR strpos(lower(c.name_en), lower(%(text)s)) > 0 OR k.code = %(text)s
+GROUP BY c.class_id ORDER BY c.class_id
+"""
+
+
+def find_classes(connection: psycopg.Connection[Any], text: str = "") -> list[dict[str, Any]]:
+    """List the classes whose code begins with a text or whose name has it; all of them for an empty one."""
+    with connection.cursor(row_factory=dict_row) as cursor:
+        return cursor.execute(FIND, {"text": text.strip()}).fetchall()
