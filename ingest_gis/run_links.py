@@ -13,10 +13,11 @@ import psycopg
 from ingest_gis.known_places import read_known_places
 from ingest_gis.link_places import Subject, propose_links
 from ingest_gis.sql_text import statements
-from twin.actions.link_records import SubjectKind, replace_machine_links
+from twin.actions.link_records import replace_machine_links
 from twin.actions.settle_places import settle_places
 from twin.cluster import server
 from twin.crs import EastNorth
+from twin.queries.link_review import SubjectKind
 from twin.session import Actor, transaction
 from twin.settings import Settings
 

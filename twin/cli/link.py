@@ -49,10 +49,12 @@ def run(as_json: AsJson = False) -> None:
 def status(as_json: AsJson = False) -> None:
     """Say how many records and entities are linked, wait for a person, or have no place.
 
+    By department, kind, method and state.
+
     Example: twin link status --json
     """
     from twin.cluster import server
-    from twin.queries.link_review import link_status
+    from twin.queries.link_status import link_status
 
     with server.connect(read_settings(), "app") as connection:
         found = link_status(connection)
@@ -62,7 +64,14 @@ def status(as_json: AsJson = False) -> None:
     table = Table("对象 subject", "总数 total", "已关联 accepted", "待人工 review", "未关联 unlinked")
     for name, label in (("records", "记录 records"), ("entities", "实体 entities")):
         table.add_row(label, *(str(found[name][key]) for key in ("total", "accepted", "review", "unlinked")))
+    for row in found["departments"]:
+        counts = (str(row[key]) for key in ("total", "accepted", "review", "unlinked"))
+        table.add_row(f"{row['name_zh'] or ''} {row['kind']}", *counts)
     Console().print(table)
+    methods = Table("方式 method", "结果 state", "条数 links", "人工 by people", "平均分 mean score")
+    for row in found["links"]:
+        methods.add_row(row["method"], row["state"], str(row["links"]), str(row["by_person"]), str(row["mean_score"]))
+    Console().print(methods)
 
 
 @app.command()
@@ -89,7 +98,7 @@ def review(
     if accept is None and reject is None and record is None and entity is None:
         _show_queue(limit, as_json)
         return
-    from twin.actions.link_records import choose_place, decide_link
+    from twin.actions.decide_links import choose_place, decide_link
     from twin.cluster import server
     from twin.session import transaction
 
@@ -119,7 +128,7 @@ def undo(link: Annotated[int, typer.Argument(help="Number of the link.")], by: B
 
     Example: twin link undo 17
     """
-    from twin.actions.link_records import undo_link
+    from twin.actions.decide_links import undo_link
     from twin.cluster import server
     from twin.session import transaction
 

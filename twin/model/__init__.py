@@ -9,7 +9,7 @@ from twin.model.class_words import ClassWord, UnmappedClass
 from twin.model.entities import Entity, PrivateEntity
 from twin.model.events import Event
 from twin.model.history import AuditEntry, PrivateVersion, Version
-from twin.model.links import Link
+from twin.model.links import Link, ReviewClaim
 from twin.model.places import AdminUnit, Grid
 from twin.model.records import Batch, PrivateRecord, QuarantinedRow, Record, RefusedDelivery
 from twin.model.sensors import Observation, Sensor
@@ -48,6 +48,7 @@ __all__ = [
     "QuarantinedRow",
     "Record",
     "RefusedDelivery",
+    "ReviewClaim",
     "SearchEntry",
     "Sensor",
     "Survey",

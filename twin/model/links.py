@@ -7,7 +7,7 @@ from datetime import datetime
 from sqlalchemy import FetchedValue, ForeignKey, Identity
 from sqlalchemy.orm import Mapped, mapped_column
 
-from twin.model.base import Base, Big, Real
+from twin.model.base import Base, Big, Json, Real
 
 
 class Link(Base):
@@ -33,3 +33,19 @@ class Link(Base):
     decided_by: Mapped[str | None]
     decided_at: Mapped[datetime | None]
     created_at: Mapped[datetime] = mapped_column(server_default=FetchedValue())
+    version: Mapped[int] = mapped_column(server_default=FetchedValue())
+    weighed: Mapped[Json] = mapped_column(server_default=FetchedValue())
+
+
+class ReviewClaim(Base):
+    """One reviewer's hold on one record or entity; it ends by itself."""
+
+    __tablename__ = "review_claim"
+    __table_args__ = {"schema": "twin"}  # noqa: RUF012
+
+    review_claim_id: Mapped[Big] = mapped_column(Identity(always=True), primary_key=True)
+    record_id: Mapped[Big | None] = mapped_column(ForeignKey("twin.record.record_id", ondelete="CASCADE"))
+    entity_id: Mapped[Big | None] = mapped_column(ForeignKey("twin.entity.entity_id", ondelete="CASCADE"))
+    claimed_by: Mapped[str]
+    claimed_at: Mapped[datetime] = mapped_column(server_default=FetchedValue())
+    claimed_until: Mapped[datetime]
