@@ -60,10 +60,13 @@ async def find(
     ] = None,
     n: Annotated[int, Query(ge=1, le=100, description="How many 数量", examples=[20])] = 20,
 ) -> Response:
-    """Exact codes first, then whole names, beginnings, parts and initials; looser matches when nothing else fits."""
+    """Exact codes first, then whole names, beginnings, parts, pinyin and initials.
+
+    When nothing is written like that, what differs by one character: wrong, missing, extra, swapped, a homophone.
+    """
     asked = SearchAsked(q, read_kinds(kind), read_bbox(bbox), n)
     async with services.reading(asker) as asking:
-        items = await search(asking.cursor, asked)
+        items = await search(asking.cursor, asked, services.settings.city.working_srid)
     query = {"q": q, "kind": asked.kinds, "bbox": asked.bbox, "n": n}
     body = orjson.dumps({"query": query, "items": orjson.Fragment(items)})
     return Response(body, headers={"Cache-Control": KEEP_NOTHING}, media_type="application/json")

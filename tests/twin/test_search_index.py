@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
+
+import psycopg
 import pytest
 from hypothesis import given
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
-from tests.databases import Database
+from tests.databases import SYSTEM, Database
+from twin.session import transaction
 
 PLACE = "ST_SetSRID(ST_Point(121.6, 37.387), 4490)"
 FIND = """
@@ -53,17 +57,86 @@ def test_the_districts_divisions_are_searchable(city: Database) -> None:
     assert city.fetch(query, role="app") == [("宁海街道", "nhjd")]
 
 
-def test_an_asset_without_a_name_is_found_by_its_class_and_leaves_when_it_ends(city: Database) -> None:
-    add = f"INSERT INTO twin.asset (class_id, code, geom, geom_m) SELECT class_id, '37061201180001', {PLACE}, "
-    city.fetch(add + f"ST_Transform({PLACE}, 4550) FROM twin.class WHERE name_zh = '路灯'")
-    found = "SELECT label_zh, code FROM twin.search_entry WHERE kind = 'asset' AND tokens @@ twin.search_query('路灯')"
-    assert city.fetch(found) == [("路灯", "37061201180001")]
-    city.fetch("UPDATE twin.asset SET name_zh = '正阳路高杆灯'")
-    assert city.fetch(found) == []
-    city.fetch("UPDATE twin.asset SET name_zh = '路灯3', state = '破损'")
-    assert city.fetch(found) == [("路灯3", "37061201180001")]
-    city.fetch("UPDATE twin.asset SET valid_to = now()")
-    assert city.fetch(found) == []
+ADD_LAMP = f"""
+INSERT INTO twin.asset (class_id, code, name_zh, geom, geom_m)
+SELECT class_id, %s, %s, {PLACE}, ST_Transform({PLACE}, 4550) FROM twin.class WHERE name_zh = '路灯'
+"""
+LAMPS = "SELECT label_zh, code FROM twin.search_entry WHERE kind = 'asset' ORDER BY code"
+
+
+def test_an_asset_has_an_entry_while_it_has_a_name(database: Database) -> None:
+    database.fetch(ADD_LAMP, ("37061201180001", None))
+    assert database.fetch(LAMPS) == []
+    database.fetch("UPDATE twin.asset SET name_zh = '正阳路高杆灯'")
+    assert database.fetch(LAMPS) == [("正阳路高杆灯", "37061201180001")]
+    database.fetch("UPDATE twin.asset SET name_zh = '路灯3', state = '破损'")
+    assert database.fetch(LAMPS) == [("路灯3", "37061201180001")]
+    database.fetch("UPDATE twin.asset SET valid_to = now()")
+    assert database.fetch(LAMPS) == []
+
+
+def test_a_load_leaves_its_entries_for_afterwards(database: Database) -> None:
+    with database.connect("ingest") as connection:
+        with transaction(connection, SYSTEM) as cursor:
+            cursor.execute("SET LOCAL twin.search_later = 'on'")
+            for number in range(5):
+                cursor.execute(ADD_LAMP.encode(), (f"3706120118{number}", f"灯{number}"))
+            cursor.execute(ADD_LAMP.encode(), ("3706120118X", None))
+            cursor.execute("UPDATE twin.asset SET name_zh = '高杆灯' WHERE code = '37061201180'")
+            cursor.execute("DELETE FROM twin.asset WHERE code = '37061201181'")
+            cursor.execute("UPDATE twin.asset SET state = '破损'")
+        assert database.fetch(LAMPS) == []
+        with transaction(connection, SYSTEM) as cursor:
+            taken = [cursor.execute("SELECT twin.search_catch_up(3)").fetchall()[0][0] for _ in range(4)]
+    assert taken == [3, 3, 1, 0]  # five new, one renamed, one gone; a state is nothing to search by
+    assert database.fetch(LAMPS) == [
+        ("高杆灯", "37061201180"), ("灯2", "37061201182"), ("灯3", "37061201183"), ("灯4", "37061201184"),
+    ]  # fmt: skip
+
+
+def test_a_load_that_fails_leaves_nothing_to_do(database: Database) -> None:
+    with database.connect("ingest") as connection:
+        with suppress(psycopg.errors.UniqueViolation), transaction(connection, SYSTEM) as cursor:
+            cursor.execute("SET LOCAL twin.search_later = 'on'")
+            for _ in range(2):
+                cursor.execute(ADD_LAMP.encode(), ("37061201180001", "灯"))
+            pytest.fail("the same code was taken twice")
+        assert database.fetch("SELECT * FROM twin.search_pending") == []
+
+
+EDITS = st.tuples(
+    st.sampled_from(["wrong", "missing", "extra", "swapped"]), st.integers(0, 11), st.sampled_from("龘3a")
+)
+
+
+def damaged(text: str, kind: str, at: int, sign: str) -> str:
+    """Spoil one character of a text."""
+    at %= len(text)
+    if kind == "wrong":
+        return text[:at] + sign + text[at + 1 :]
+    if kind == "missing":
+        return text[:at] + text[at + 1 :]
+    if kind == "extra":
+        return text[:at] + sign + text[at:]
+    return text[:at] + text[at : at + 2][::-1] + text[at + 2 :]
+
+
+@given(text=st.text(alphabet="牟平正阳路街号楼12a", min_size=3, max_size=12), edit=EDITS)
+@hypothesis_settings(max_examples=80, deadline=None)
+def test_two_texts_that_differ_by_one_character_share_a_number(
+    module_database: Database, text: str, edit: tuple[str, int, str]
+) -> None:
+    query = "SELECT twin.search_near(%s) && twin.search_near(%s)"
+    assert module_database.fetch(query, (text, damaged(text, *edit))) == [(True,)]
+
+
+def test_the_core_of_a_name_is_what_tells_it_from_others(city: Database) -> None:
+    query = (
+        "SELECT twin.search_core(twin.search_plain(t)) FROM unnest(%s::text[]) WITH ORDINALITY AS x (t, n) ORDER BY n"
+    )
+    asked = ["牟平区宁海街道正阳路12号", "正阳路12号", "牟平区", "牟平区恒达商贸有限公司", "宁海街道有限公司", ""]
+    cores = [row[0] for row in city.fetch(query, (asked,))]
+    assert cores == ["正阳路12号", "正阳路12号", "牟平区", "恒达商贸", "有限公司", ""]
 
 
 def test_persons_and_households_are_not_searchable(city: Database) -> None:

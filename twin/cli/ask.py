@@ -112,7 +112,8 @@ def find(
     kinds = [part.strip() for part in kind.split(",") if part.strip()]
     if any(part not in KINDS for part in kinds):
         raise BadInput("this kind is not searched", where="--kind", do=f"Use {', '.join(KINDS)}")
-    items = _asked(settings, role, lambda asking: search(asking.cursor, SearchAsked(text, kinds, None, n)))
+    asked, srid = SearchAsked(text, kinds, None, n), settings.city.working_srid
+    items = _asked(settings, role, lambda asking: search(asking.cursor, asked, srid))
     if as_json:
         query = {"q": text, "kind": kinds, "bbox": None, "n": n}
         typer.echo(orjson.dumps({"query": query, "items": orjson.Fragment(items)}))

@@ -1,7 +1,8 @@
-"""The first letter of each Chinese character's usual reading, as a table the search triggers read."""
+"""How Chinese characters are read, by their usual reading, as a table the search functions use."""
 
 from __future__ import annotations
 
+import re
 import unicodedata
 
 from pypinyin.constants import PINYIN_DICT
@@ -26,3 +27,25 @@ def fill_hanzi_initials() -> None:
     with driver_connection().cursor().copy("COPY twin.hanzi_initial (hanzi, initial) FROM STDIN") as copy:
         for row in hanzi_initials().items():
             copy.write_row(row)
+
+
+def hanzi_syllables() -> dict[str, str]:
+    """Give character -> usual reading without tone, v for u with dots (lv). Source: as hanzi_initials."""
+    syllables = {}
+    for character in hanzi_initials():
+        reading = PINYIN_DICT[ord(character)].split(",")[0].replace("\u00fc", "v")
+        marked = re.sub("[\u01d6\u01d8\u01da\u01dc]", "v", reading)  # the same with the tone on it
+        plain = unicodedata.normalize("NFD", marked).lower()
+        syllables[character] = "".join(letter for letter in plain if "a" <= letter <= "z")
+    return syllables
+
+
+def fill_hanzi_syllables() -> None:
+    """Fill twin.hanzi_initial.syllable in the running migration."""
+    connection = driver_connection()
+    connection.execute("CREATE TEMP TABLE read_as (hanzi text, syllable text) ON COMMIT DROP")
+    with connection.cursor().copy("COPY read_as (hanzi, syllable) FROM STDIN") as copy:
+        for row in hanzi_syllables().items():
+            copy.write_row(row)
+    connection.execute("UPDATE twin.hanzi_initial h SET syllable = r.syllable FROM read_as r WHERE r.hanzi = h.hanzi")
+    connection.execute("DROP TABLE read_as")

@@ -14,7 +14,7 @@ from twin.model.places import AdminUnit, Grid
 from twin.model.records import Batch, PrivateRecord, QuarantinedRow, Record, RefusedDelivery
 from twin.model.sensors import Observation, Sensor
 from twin.model.surveys import Photo, Product, Survey
-from twin.model.system import City, Department, Evidence, HanziInitial, Job, SearchEntry
+from twin.model.system import City, Department, Evidence, HanziInitial, Job, SearchAffix, SearchEntry, SearchPending
 
 __all__ = [
     "Address",
@@ -49,7 +49,9 @@ __all__ = [
     "Record",
     "RefusedDelivery",
     "ReviewClaim",
+    "SearchAffix",
     "SearchEntry",
+    "SearchPending",
     "Sensor",
     "Survey",
     "UnmappedClass",

@@ -6,8 +6,8 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import FetchedValue, ForeignKey, Identity
-from sqlalchemy.dialects.postgresql import TSVECTOR
+from sqlalchemy import FetchedValue, ForeignKey, Identity, Integer
+from sqlalchemy.dialects.postgresql import ARRAY, TSVECTOR
 from sqlalchemy.orm import Mapped, mapped_column
 
 from twin.model.base import Base, Big, Json, Real, Small, geographic
@@ -88,7 +88,7 @@ class Job(Base):
 
 
 class SearchEntry(Base):
-    """What search finds: label, tokens, initials, place."""
+    """What search finds: a label, how it is written and read, where it is."""
 
     __tablename__ = "search_entry"
     __table_args__ = {"schema": "twin"}  # noqa: RUF012
@@ -101,13 +101,39 @@ class SearchEntry(Base):
     tokens: Mapped[Any] = mapped_column(TSVECTOR)
     geom: Mapped[Any] = geographic("POINT", nullable=True)
     weight: Mapped[Real] = mapped_column(server_default=FetchedValue())
+    sought: Mapped[str]
+    core: Mapped[str]
+    core_initials: Mapped[str | None]
+    pinyin: Mapped[str | None]
+    near: Mapped[list[int]] = mapped_column(ARRAY(Integer))
+
+
+class SearchAffix(Base):
+    """A name that stands before other names without saying more about them: the district, its towns."""
+
+    __tablename__ = "search_affix"
+    __table_args__ = {"schema": "twin"}  # noqa: RUF012
+
+    name: Mapped[str] = mapped_column(primary_key=True)
+
+
+class SearchPending(Base):
+    """A row whose search entry a load has left to be brought up to date."""
+
+    __tablename__ = "search_pending"
+    __table_args__ = {"schema": "twin"}  # noqa: RUF012
+
+    pending_id: Mapped[Big] = mapped_column(Identity(always=True), primary_key=True)
+    kind: Mapped[str]
+    row_id: Mapped[Big]
 
 
 class HanziInitial(Base):
-    """A character's first pinyin letter."""
+    """A character's usual reading in pinyin, and its first letter."""
 
     __tablename__ = "hanzi_initial"
     __table_args__ = {"schema": "twin"}  # noqa: RUF012
 
     hanzi: Mapped[str] = mapped_column(primary_key=True)
     initial: Mapped[str]
+    syllable: Mapped[str | None]

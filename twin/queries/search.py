@@ -1,78 +1,24 @@
-"""Find places, buildings, assets and institutions by name, address, code or pinyin initials."""
+"""Find places, buildings, assets and institutions by name, address, code or pinyin; one wrong character is forgiven."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
+import orjson
 import psycopg
+from rapidfuzz.distance import OSA
 
-from twin.queries.search_text import search_forms
+from twin.queries.search_sql import INDEXES_ONLY, KINDS, READ_ALOUD, SEARCH, SEARCH_NEAR
+from twin.queries.search_text import near_codes, search_forms
 
-KINDS = ("address", "building", "asset", "entity", "admin_unit", "grid")
+__all__ = ["KINDS", "SearchAsked", "search", "search_values"]
 
-# Exact codes come first, then labels equal to, starting with and containing the text, then initials.
-# Each way of matching uses its own index; a row found in two ways keeps its better score.
-SEARCH = """
-WITH asked AS (
-  SELECT (SELECT string_agg('(' || q::text || ')', ' | ')::tsquery
-          FROM (SELECT DISTINCT twin.search_query(form) AS q FROM unnest(%(forms)s::text[]) AS f (form)) s
-          WHERE numnode(q) > 0) AS tokens,
-         (SELECT array_agg(DISTINCT array_to_string(twin.search_units(form), ''))
-          FROM unnest(%(forms)s::text[]) AS f (form)) AS labels
-), found AS (
-  SELECT e.kind, e.row_id, e.code, e.label_zh, e.geom, e.weight, 1.0::real AS score FROM twin.search_entry e
-  WHERE e.code = %(code)s OR e.code = upper(%(code)s)
-  UNION ALL
-  (SELECT e.kind, e.row_id, e.code, e.label_zh, e.geom, e.weight, 0.9 FROM twin.search_entry e
-   WHERE e.code LIKE %(code_prefix)s OR e.code LIKE upper(%(code_prefix)s) ORDER BY e.code LIMIT %(candidates)s)
-  UNION ALL
-  (SELECT e.kind, e.row_id, e.code, e.label_zh, e.geom, e.weight,
-          CASE WHEN label = ANY (asked.labels) THEN 0.95
-               WHEN EXISTS (SELECT FROM unnest(asked.labels) l (l) WHERE starts_with(label, l)) THEN 0.85
-               WHEN EXISTS (SELECT FROM unnest(asked.labels) l (l) WHERE strpos(label, l) > 0) THEN 0.8 ELSE 0.6 END
-   FROM asked, twin.search_entry e
-     CROSS JOIN LATERAL (SELECT array_to_string(twin.search_units(e.label_zh), '') AS label) n
-   WHERE e.tokens @@ asked.tokens LIMIT %(candidates)s)
-  UNION ALL
-  (SELECT e.kind, e.row_id, e.code, e.label_zh, e.geom, e.weight,
-          CASE WHEN e.pinyin_initials = %(initials)s THEN 0.7 ELSE 0.65 END
-   FROM twin.search_entry e
-   WHERE e.pinyin_initials LIKE %(initials_prefix)s ORDER BY e.pinyin_initials LIMIT %(candidates)s)
-)
-SELECT coalesce(json_agg(json_build_object(
-         'kind', kind, 'code', code, 'label_zh', label_zh, 'lon', round(ST_X(geom)::numeric, 7),
-         'lat', round(ST_Y(geom)::numeric, 7), 'score', round(score::numeric, 3))
-         ORDER BY score DESC, label_zh, code), '[]')::text
-FROM (
-  SELECT kind, code, label_zh, geom, max(score) * (0.9 + 0.1 * weight) AS score
-  FROM found
-  WHERE (%(kinds)s::text[] IS NULL OR kind = ANY (%(kinds)s::text[]))
-    AND (%(west)s::float8 IS NULL
-         OR geom && ST_MakeEnvelope(%(west)s::float8, %(south)s::float8, %(east)s::float8, %(north)s::float8, 4490))
-  GROUP BY kind, row_id, code, label_zh, geom, weight
-  ORDER BY score DESC, label_zh, code LIMIT %(n)s) ranked
-"""
-
-# Nothing has all the words: what has most of their pairs, or holds the initials somewhere inside.
-SEARCH_LOOSELY = """
-WITH asked AS (
-  SELECT tsvector_to_array(twin.search_tokens(%(text)s)) AS words
-), pairs AS (
-  SELECT array_agg(w) AS words FROM asked, unnest(asked.words) w
-  WHERE char_length(w) > 1 OR cardinality(asked.words) = 1
-), found AS (
-  (SELECT e.kind, e.row_id, e.code, e.label_zh, e.geom, e.weight, (0.5 * share)::real AS score
-   FROM pairs, twin.search_entry e CROSS JOIN LATERAL (
-     SELECT count(*) FILTER (WHERE w = ANY (tsvector_to_array(e.tokens)))::float8 / cardinality(pairs.words) AS share
-     FROM unnest(pairs.words) w) s
-   WHERE e.tokens @@ (SELECT string_agg(quote_literal(w), ' | ')::tsquery FROM unnest(pairs.words) w) AND share >= 0.5
-   ORDER BY share DESC LIMIT %(candidates)s)
-  UNION ALL
-  (SELECT e.kind, e.row_id, e.code, e.label_zh, e.geom, e.weight, 0.6 FROM twin.search_entry e
-   WHERE e.pinyin_initials LIKE %(initials_inside)s LIMIT %(candidates)s)
-)""" + SEARCH[SEARCH.index("\nSELECT coalesce(json_agg") :]
+# From here on a hit is written as it was asked for; below, what was meant may be one character away.
+SURE = 0.61
+FORGIVEN = 0.6
+HOMOPHONE = 0.4
 
 
 @dataclass(frozen=True)
@@ -83,46 +29,121 @@ class SearchAsked:
     kinds: Sequence[str] = ()
     bbox: tuple[float, float, float, float] | None = None
     n: int = 20
-    candidates: int = 2000
+    candidates: int = 200
+    near_candidates: int = 1500
 
 
-def search_values(asked: SearchAsked) -> dict[str, Any]:
-    """Give the bound values of SEARCH and SEARCH_LOOSELY."""
+@dataclass(frozen=True)
+class Hit:
+    """One thing found. score: 0..1, larger is better."""
+
+    kind: str
+    code: str | None
+    label_zh: str
+    lon: float | None
+    lat: float | None
+    score: float
+
+    def as_json(self) -> dict[str, Any]:
+        """Give the hit as an answer shows it."""
+        lon, lat = (None if value is None else round(value, 7) for value in (self.lon, self.lat))
+        shown = {"kind": self.kind, "code": self.code, "label_zh": self.label_zh, "lon": lon, "lat": lat}
+        return {**shown, "score": round(self.score, 3)}
+
+
+def search_values(asked: SearchAsked, srid: int) -> dict[str, Any]:
+    """Give the bound values of the search's statements. srid: the city's working CRS."""
     wish = search_forms(asked.text)
     west, south, east, north = asked.bbox or (None,) * 4
-    initials = _like(wish.initials) if wish.initials else None
     return {
         "text": wish.forms[0] if wish.forms else "",
         "forms": list(wish.forms),
-        "code": wish.code,
-        "code_prefix": f"{_like(wish.code)}%" if wish.code else None,
-        "initials": wish.initials,
-        "initials_prefix": f"{initials}%" if initials else None,
-        "initials_inside": f"%{initials}%" if initials else None,
-        "kinds": list(asked.kinds) or None,
+        "codes": sorted({wish.code, wish.code.upper()}) if wish.code else [],
+        "near_codes": near_codes(wish.code) if wish.code else [],
+        "letters": wish.initials,
+        "kinds": list(asked.kinds) or list(KINDS),
         "west": west,
         "south": south,
         "east": east,
         "north": north,
+        "srid": srid,
         "n": asked.n,
         "candidates": asked.candidates,
+        "near_candidates": asked.near_candidates,
     }
 
 
-async def search(cursor: psycopg.AsyncCursor[Any], asked: SearchAsked) -> str:
+async def search(cursor: psycopg.AsyncCursor[Any], asked: SearchAsked, srid: int) -> str:
     """Search the city; best first.
 
-    cursor: inside a transaction on the asker's behalf. Returns a JSON array of hits as text: kind, code, label_zh,
-    lon, lat, score in 0..1. A text without letters or digits finds nothing.
+    cursor: inside a transaction on the asker's behalf. srid: the city's working CRS. Returns a JSON array of hits as
+    text: kind, code, label_zh, lon, lat, score in 0..1. A text without letters or digits finds nothing. Only when
+    nothing is written as asked are things found that differ by a character.
     """
-    values = search_values(asked)
-    for statement in (SEARCH, SEARCH_LOOSELY):
-        await cursor.execute(statement, values)
-        row = await cursor.fetchone()
-        if row is not None and row[0] != "[]":
-            return str(row[0])
-    return "[]"
+    values = search_values(asked, srid)
+    if not values["forms"]:
+        return "[]"
+    await cursor.execute(INDEXES_ONLY)
+    await cursor.execute(SEARCH, values)
+    hits = [Hit(*row) for row in await cursor.fetchall()]
+    if not hits or hits[0].score < SURE:
+        hits = _best(hits + await _near(cursor, values), asked.n)
+    return orjson.dumps([hit.as_json() for hit in hits]).decode()
 
 
-def _like(text: str) -> str:
-    return text.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_")
+async def _near(cursor: psycopg.AsyncCursor[Any], values: dict[str, Any]) -> list[Hit]:
+    await cursor.execute(READ_ALOUD, values)
+    read = await cursor.fetchone()
+    assert read is not None  # noqa: S101 - one row, whatever the text
+    await cursor.execute(SEARCH_NEAR, values)
+    found = []
+    for kind, code, label, lon, lat, weight, *written in await cursor.fetchall():
+        alike = likeness(tuple(read), tuple(written))
+        if alike > 0:
+            found.append(Hit(kind, code, label, lon, lat, alike * (0.9 + 0.1 * weight)))
+    return found
+
+
+def likeness(asked: tuple[str, str, str | None], written: tuple[str, str, str | None, str | None]) -> float:
+    """Say how like a text is to an entry: 0 not at all, at most just under what a whole match is worth.
+
+    asked: the text plain, its core, how that is read. written: an entry's label plain, core, core's initials, pinyin.
+    The distance is of restricted edits (wrong, missing, extra, two swapped) between the better fitting pair; a
+    character read like the right one counts less.
+    """
+    plain, core, read = asked
+    sought, entry_core, initials, pinyin = written
+    pairs = [(plain, sought), (core, entry_core)] + ([(plain, initials)] if initials else [])
+    edits, length = min(((OSA.distance(a, b), max(len(a), len(b))) for a, b in pairs), key=lambda pair: pair[0])
+    distance = float(edits)
+    if edits and read and read == pinyin and not core.isascii():
+        distance = min(distance, HOMOPHONE)
+    inside = _inside(plain, sought)
+    if inside is not None and inside < distance:
+        distance, length = inside, len(plain)
+    if distance > max(1.0, length / 5):
+        return 0.0
+    return FORGIVEN - distance / (length + 1) * FORGIVEN
+
+
+def _inside(plain: str, sought: str) -> float | None:
+    """Give the edits from a text to the nearest part of a longer label, with a little for being just a part."""
+    room = len(sought) - len(plain)
+    if room < 1 or len(plain) < 4:
+        return None
+    edits = min(
+        OSA.distance(plain, sought[start : start + len(plain) + extra])
+        for start in range(room + 2)
+        for extra in (-1, 0, 1)
+    )
+    return edits + 0.3
+
+
+def _best(hits: list[Hit], n: int) -> list[Hit]:
+    """Keep each thing once, with its better score; best first."""
+    kept: dict[tuple[str, str | None, str], Hit] = {}
+    for hit in hits:
+        known = kept.setdefault((hit.kind, hit.code, hit.label_zh), hit)
+        if hit.score > known.score:
+            kept[hit.kind, hit.code, hit.label_zh] = replace(hit, score=hit.score)
+    return sorted(kept.values(), key=lambda hit: (-hit.score, len(hit.label_zh), hit.label_zh, hit.code or ""))[:n]

@@ -68,3 +68,17 @@ def _as_number(numeral: str) -> str:
         else:
             digit = _DIGITS[sign]
     return str(total + digit)
+
+
+def near_codes(code: str) -> list[str]:
+    """Write out the codes that differ from one by a character: wrong, missing, extra, or two neighbours swapped.
+
+    code: as SearchForms.code. A code of digits stays one of digits; letters are given in capitals, as codes are.
+    """
+    code = code.upper()
+    signs = "0123456789" if code.isdigit() else "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ-"
+    near = {code[:i] + code[i + 1 :] for i in range(len(code))}
+    near |= {code[:i] + code[i + 1] + code[i] + code[i + 2 :] for i in range(len(code) - 1)}
+    near |= {code[:i] + sign + code[i + 1 :] for i in range(len(code)) for sign in signs}
+    near |= {code[:i] + sign + code[i:] for i in range(len(code) + 1) for sign in signs}
+    return sorted(near - {code})

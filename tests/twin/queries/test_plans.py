@@ -15,7 +15,8 @@ from twin.queries.lookup import LookupAsked, lookup_statement
 from twin.queries.map_tiles import ASSETS, tile_box
 from twin.queries.nearby import NearbyAsked, nearby_statement
 from twin.queries.place_asked import place_asked
-from twin.queries.search import SEARCH, SearchAsked, search_values
+from twin.queries.search import SearchAsked, search_values
+from twin.queries.search_sql import INDEXES_ONLY, SEARCH, SEARCH_NEAR
 from twin.queries.sight import PUBLIC_SIGHT
 from twin.session import PUBLIC, actor_settings
 
@@ -37,9 +38,7 @@ INSERT INTO twin.link (record_id, building_id, method, score, state, reason_zh, 
 SELECT n, n, 'code', 1, 'accepted', 'x', 'x', 1 FROM spot;
 INSERT INTO history.version (table_name, row_id, operation, known_from, known_to)
 SELECT t, n, 'I', now(), now() FROM spot, unnest(ARRAY['asset', 'building', 'address']) t;
-INSERT INTO twin.search_entry (kind, row_id, label_zh, code, pinyin_initials, tokens, geom)
-SELECT 'address', n, '正阳路' || n || '号', 'D' || n, 'zyl' || n || 'h', twin.search_tokens('正阳路' || n || '号'), g
-FROM spot;
+SELECT twin.search_rebuild('address');
 SET session_replication_role = origin;
 ANALYZE;
 """
@@ -53,12 +52,11 @@ def large(module_database: Database) -> Database:
     return module_database
 
 
-def plan(database: Database, statement: str, values: dict[str, Any], *, generic: bool = False) -> str:
-    """Give the plan of a statement as the public asks it; generic: as a prepared statement keeps it."""
+def plan(database: Database, statement: str, values: dict[str, Any], *, before: str = "SELECT 1") -> str:
+    """Give the plan of a statement as the public asks it; before: what is said first in the transaction."""
     with database.connect("app") as connection, connection.transaction(), psycopg.ClientCursor(connection) as cursor:
         cursor.execute(SET_READER, actor_settings(PUBLIC))
-        if generic:
-            cursor.execute("SET LOCAL plan_cache_mode = force_generic_plan")
+        cursor.execute(before.encode())
         cursor.execute(f"EXPLAIN {statement}".encode(), values)
         return "\n".join(row[0] for row in cursor.fetchall())
 
@@ -85,12 +83,18 @@ def test_a_lookup_scans_no_large_table(large: Database) -> None:
     assert "address_geom_m" in text
 
 
-def test_search_reads_words_codes_and_initials_from_their_indexes(large: Database) -> None:
-    text = plan(large, SEARCH, search_values(SearchAsked("正阳路12号")))
-    assert "search_entry_tokens" in text
-    assert "Seq Scan on search_entry" not in text
-    for words in ("D1234", "zyl12"):
-        assert "Seq Scan on search_entry" not in plan(large, SEARCH, search_values(SearchAsked(words)))
+@pytest.mark.parametrize("statement", [SEARCH, SEARCH_NEAR], ids=["as written", "one character away"])
+@pytest.mark.parametrize("words", ["正阳路12号", "正阳", "D1234", "3706120118000001", "zyl12", "zhengyanglu12", "路灯"])
+def test_search_scans_nothing_that_grows(large: Database, statement: str, words: str) -> None:
+    values = search_values(SearchAsked(words), 4550)
+    text = plan(large, statement, values, before=INDEXES_ONLY)
+    for table in ("search_entry", "asset", "building", "address", "entity"):
+        assert not re.search(rf"Seq Scan on {table}\b", text), f"{table} is read whole"
+    used = ["tokens"] + (["core", "sought"] if statement == SEARCH else ["near", "pinyin"])
+    if statement == SEARCH and values["letters"]:
+        used += ["core_initials", "initials", "pinyin"]
+    for column in used:
+        assert f"search_entry_{column} " in text, column
 
 
 def test_a_vector_tile_reads_its_own_square(large: Database) -> None:
