@@ -15,10 +15,24 @@ from api.disconnects import CancelWhenGone
 from api.errors import install_error_handlers
 from api.limits import ApiLimits, LimitRequests
 from api.request_log import RequestLog
-from api.routers import classes, docs, health, jobs, lookup, nearby, rasters, records, search, surveys, tiles, tiles3d
+from api.routers import (
+    classes,
+    docs,
+    health,
+    jobs,
+    lookup,
+    nearby,
+    rasters,
+    records,
+    review,
+    search,
+    surveys,
+    tiles,
+    tiles3d,
+)
 from twin.settings import Settings
 
-ROUTERS = (lookup, nearby, search, classes, surveys, records, jobs, rasters, tiles, tiles3d, health, docs)
+ROUTERS = (lookup, nearby, search, classes, surveys, records, review, jobs, rasters, tiles, tiles3d, health, docs)
 
 
 def create_app(

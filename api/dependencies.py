@@ -45,6 +45,11 @@ class Services:
         """Limits how many tiles and crops are drawn at once."""
         return anyio.CapacityLimiter(self.limits.drawing_at_once)
 
+    @cached_property
+    def writing(self) -> anyio.CapacityLimiter:
+        """Limits how many people's decisions are written at once; each has a connection of its own."""
+        return anyio.CapacityLimiter(self.limits.writing_at_once)
+
     @asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
         """Keep a pool of connections; the database may be away now and come back later."""

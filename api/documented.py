@@ -31,19 +31,29 @@ def _problem(description: str) -> dict[str, Any]:
 
 
 def answers(
-    example: dict[str, Any] | None = None, *, media: str = "application/json", description: str = "The answer"
+    example: dict[str, Any] | None = None,
+    *,
+    media: str = "application/json",
+    description: str = "The answer",
+    writes: bool = False,
 ) -> Any:
     """Describe a route's answers for FastAPI's `responses`.
 
     example: what the answer looks like, for JSON. media: its media type. Problems are added to every route.
+    writes: the route is part of the desk, where not everybody may write and two people may want the same.
     """
     if example is None:
         schema = {"type": "string"} if media.startswith("text/") else {"type": "string", "format": "binary"}
         content: dict[str, Any] = {media: {"schema": schema}}
     else:
         content = {media: {"schema": {"type": "object"}, "example": example}}
+    desk = {
+        403: _problem("Not allowed in this role or from this computer"),
+        409: _problem("Somebody else was first; nothing was written"),
+    }
     return {
         200: {"description": description, "content": content},
+        **(desk if writes else {}),
         404: _problem("Not there, or not yours to see"),
         422: _problem("The question cannot be answered as it is put"),
         503: _problem("The database is away or the service is busy; Retry-After says when to ask again"),

@@ -28,6 +28,7 @@ STATUS: dict[type[errors.TwinError], tuple[int, str]] = {
     errors.BadInput: (422, "请求内容有误"),
     errors.OutsideCity: (422, "位置不在本区范围内"),
     errors.NotFound: (404, "没有找到"),
+    errors.NotAllowed: (403, "无权操作"),
     errors.Conflict: (409, "与他人的操作冲突"),
     errors.DatabaseUnavailable: (503, "数据库暂时无法连接"),
     errors.DatabaseTooNew: (503, "数据库版本比程序新"),

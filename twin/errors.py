@@ -35,6 +35,10 @@ class NotFound(TwinError):
     """What was asked for is not there, or not the caller's to see."""
 
 
+class NotAllowed(TwinError):
+    """Somebody else, or another computer, may do this; not this one."""
+
+
 class MissingSoftware(TwinError):
     """A program or library the twin needs is not installed."""
 

@@ -12,6 +12,7 @@ from twin.errors import BadInput
 
 REPOSITORY = Path(__file__).resolve().parent.parent
 SHIPPED_DATA = REPOSITORY / "data"
+DESKS = ("here", "closed", "officer", "steward")
 
 
 @dataclass(frozen=True)
@@ -31,11 +32,21 @@ class CitySettings:
 
 @dataclass(frozen=True)
 class Settings:
-    """Where things are: the data directory, the database (None: the private cluster) and the city."""
+    """Where things are: the data directory, the database (None: the private cluster) and the city.
+
+    desk: who may hand files in and review links over HTTP until there are accounts: "here" (only from the server's own
+    computer, as steward), a role (everyone who reaches the server has it), or "closed".
+    """
 
     data_dir: Path
     database_url: str | None
     city: CitySettings
+    desk: str = "here"
+
+    @property
+    def uploads_dir(self) -> Path:
+        """Folder of the files that departments have handed in."""
+        return self.data_dir / "uploads"
 
     @property
     def surveys_dir(self) -> Path:
@@ -60,11 +71,14 @@ def read_city(path: Path) -> CitySettings:
 
 
 def read_settings(environ: dict[str, str] | None = None) -> Settings:
-    """Read settings from the environment (TWIN_DATA_DIR, TWIN_DATABASE_URL, TWIN_CITY).
+    """Read settings from the environment (TWIN_DATA_DIR, TWIN_DATABASE_URL, TWIN_CITY, TWIN_DESK).
 
-    environ: variables to read, by default those of the process. Raises BadInput for a bad city file.
+    environ: variables to read, by default those of the process. Raises BadInput for a bad city file or desk.
     """
     env = dict(os.environ) if environ is None else environ
     data_dir = Path(env.get("TWIN_DATA_DIR") or REPOSITORY / "var").expanduser().resolve()
     city = read_city(Path(env.get("TWIN_CITY") or SHIPPED_DATA / "cities" / "muping.yaml"))
-    return Settings(data_dir=data_dir, database_url=env.get("TWIN_DATABASE_URL") or None, city=city)
+    desk = env.get("TWIN_DESK") or "here"
+    if desk not in DESKS:
+        raise BadInput(f"TWIN_DESK cannot be {desk[:40]!r}", where="TWIN_DESK", do=f"Use one of: {', '.join(DESKS)}")
+    return Settings(data_dir=data_dir, database_url=env.get("TWIN_DATABASE_URL") or None, city=city, desk=desk)

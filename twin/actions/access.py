@@ -9,11 +9,11 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 import psycopg
 
-from twin.errors import BadInput, NotFound
+from twin.errors import BadInput, NotAllowed, NotFound
 from twin.queries.sight import Sight
 from twin.session import SET_ACTOR, Actor, actor_settings
 
@@ -24,9 +24,16 @@ RIGHTS: dict[str, Sight] = {
     "planner": Sight(actors=True),
     "steward": Sight(persons=True, actors=True),
     "ingest": Sight(),
-    "system": Sight(persons=True, actors=True),
+    "system": Sight(persons=True, actors=True, rooms=True),
 }
 
+Duty = Literal["deliver", "review"]
+# Who may hand files in, and who may decide where records belong.
+DUTIES: dict[str, frozenset[Duty]] = {
+    "officer": frozenset({"deliver"}),
+    "steward": frozenset({"deliver", "review"}),
+    "system": frozenset({"deliver", "review"}),
+}
 
 # Reading writes nothing, whatever a statement says.
 SET_READER = SET_ACTOR.rstrip() + ", set_config('transaction_read_only', 'on', true)"
@@ -49,6 +56,12 @@ def sight_of(actor: Actor) -> Sight:
         raise BadInput(
             f"there is no role {actor.role[:40]!r}", where="role", do=f"Use one of: {', '.join(sorted(RIGHTS))}"
         ) from None
+
+
+def require(actor: Actor, duty: Duty) -> None:
+    """Raise NotAllowed unless a person's role has this duty."""
+    if duty not in DUTIES.get(actor.role, frozenset()):
+        raise NotAllowed(f"the role {actor.role} may not {duty}", do="Ask whoever runs the service")
 
 
 @asynccontextmanager
