@@ -46,9 +46,9 @@ class Services:
         return anyio.CapacityLimiter(self.limits.drawing_at_once)
 
     @cached_property
-    def writing(self) -> anyio.CapacityLimiter:
-        """Limits how many people's decisions are written at once; each has a connection of its own."""
-        return anyio.CapacityLimiter(self.limits.writing_at_once)
+    def desk(self) -> anyio.CapacityLimiter:
+        """Limits how much is done at the desk at once; each piece of work has a connection of its own."""
+        return anyio.CapacityLimiter(self.limits.desk_at_once)
 
     @asynccontextmanager
     async def running(self) -> AsyncIterator[None]:

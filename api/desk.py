@@ -18,15 +18,15 @@ from fastapi import Depends, Request
 
 from api.dependencies import Services, services_of
 from api.errors import request_id_of
-from twin.actions.access import require
-from twin.actions.review_desk import Reviewer
+from twin.actions.access import require, sight_of
 from twin.cluster import server
 from twin.errors import BadInput, NotAllowed
+from twin.queries.sight import Sight
 from twin.session import Actor, transaction
 
 Result = TypeVar("Result")
 OWN_NAMES = frozenset({"localhost", "127.0.0.1", "::1"})
-PERSON_HEADER, WINDOW_HEADER = "twin-person", "twin-window"
+PERSON_HEADER = "twin-person"
 LONGEST_NAME = 60
 
 
@@ -49,16 +49,16 @@ def who_works(request: Request) -> Actor:
     )
 
 
-def reviewer_of(request: Request) -> Reviewer:
-    """Say who decides and in which window. Raises BadInput when the person has not said."""
-    person, window = _header(request, PERSON_HEADER), _header(request, WINDOW_HEADER)
-    if not person or not window:
+def named(request: Request) -> str:
+    """Give the name of the person who decides. Raises BadInput when the person has not said."""
+    person = _header(request, PERSON_HEADER)
+    if not person:
         raise BadInput(
             "请先填写您的姓名 (say who you are first)",
             where=PERSON_HEADER,
-            do="页面会询问一次; 程序请发送 Twin-Person 与 Twin-Window (send Twin-Person and Twin-Window)",
+            do="页面会询问一次; 程序请发送 Twin-Person (send Twin-Person)",
         )
-    return Reviewer(person, window)
+    return person
 
 
 def _header(request: Request, name: str) -> str:
@@ -98,7 +98,23 @@ async def on_behalf(
         with server.connect(services.settings, "ingest") as connection, transaction(connection, acting) as cursor:
             return work(cursor)
 
-    return await anyio.to_thread.run_sync(do, limiter=services.writing)
+    return await anyio.to_thread.run_sync(do, limiter=services.desk)
+
+
+async def for_eyes_of(
+    services: Services, actor: Actor, read: Callable[[psycopg.Connection[Any], Sight], Result]
+) -> Result:
+    """Read something in one transaction on a person's behalf; row policies see who it is.
+
+    read: gets a connection of the database role app and what the person may see.
+    """
+    sight = sight_of(actor)
+
+    def do() -> Result:
+        with server.connect(services.settings, "app") as connection, transaction(connection, actor):
+            return read(connection, sight)
+
+    return await anyio.to_thread.run_sync(do, limiter=services.desk)
 
 
 def may_review(actor: Annotated[Actor, Depends(who_works)]) -> Actor:
@@ -115,4 +131,4 @@ def may_deliver(actor: Annotated[Actor, Depends(who_works)]) -> Actor:
 
 MayReview = Annotated[Actor, Depends(may_review)]
 MayDeliver = Annotated[Actor, Depends(may_deliver)]
-ReviewerOf = Annotated[Reviewer, Depends(reviewer_of)]
+Named = Annotated[str, Depends(named)]

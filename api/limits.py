@@ -23,7 +23,7 @@ class ApiLimits:
     address_bytes: int = 8 * 1024
     at_once: int = 256
     drawing_at_once: int = 2
-    writing_at_once: int = 4
+    desk_at_once: int = 4
     job_poll_s: float = 0.5
     job_stream_s: float = 3600.0
 

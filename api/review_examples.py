@@ -4,66 +4,86 @@ from __future__ import annotations
 
 from typing import Any
 
-PLACE: dict[str, Any] = {
+_REASONS = {"reason_zh": "地址: 另有同样相近的地址", "reason_en": "address: another address is as similar"}
+_TO = {
+    "kind": "building",
+    "code": "3706120010010004",
+    "label": "牟平区宁海街道政府大街102号",
+    "lon": 121.6,
+    "lat": 37.387,
+}
+CANDIDATE: dict[str, Any] = {
     "link_id": 17,
     "state": "review",
     "method": "address",
     "score": 0.74,
     "margin": 0.02,
     "distance_m": 12.5,
-    "reason_zh": "地址: 另有同样相近的地址",
-    "reason_en": "address: another address is as similar",
-    "decided_by": None,
-    "decided_at": None,
-    "place": {
-        "kind": "building",
-        "code": "3706120010010004",
-        "label": "牟平区宁海街道政府大街102号",
-        "name": "政府街小区4幢",
-        "lon": 121.6,
-        "lat": 37.387,
-        "geometry": {"type": "Point", "coordinates": [121.6, 37.387]},
-    },
-    "differences": {
+    **_REASONS,
+    "to": {**_TO, "geometry": {"type": "Point", "coordinates": [121.6, 37.387]}, "name": "政府街小区4幢"},
+    "parts": [
+        {
+            "part": "number",
+            "name_zh": "门牌号",
+            "name_en": "gate number",
+            "given": "102",
+            "known": "102",
+            "verdict": "same",
+        }
+    ],
+    "rank": 1,
+    "texts": {
         "given": [{"text": "政府大街102", "same": True}],
-        "found": [
+        "known": [
             {"text": "牟平区宁海街道", "same": False},
             {"text": "政府大街102", "same": True},
             {"text": "号", "same": False},
         ],
-        "parts": [
-            {"part": "road", "given": "政府大街", "found": "政府大街", "state": "same"},
-            {"part": "number", "given": "102", "found": "102", "state": "same"},
-        ],
     },
+}
+LINK: dict[str, Any] = {
+    "link_id": 17,
+    "version": 1,
+    "state": "review",
+    "method": "address",
+    "score": 0.74,
+    "margin": 0.02,
+    "distance_m": 12.5,
+    **_REASONS,
+    "register_version": 1,
+    "decided_by": None,
+    "decided_at": None,
+    "building_id": 4,
+    "asset_id": None,
+    "address_id": 4,
+    **{f"to_{name}": value for name, value in _TO.items()},
 }
 ITEM: dict[str, Any] = {
     "subject": {
         "kind": "record",
-        "id": 5,
-        "department": {"code": "housing", "name_zh": "区住房和城乡建设局", "name_en": "Housing and Construction"},
+        "number": 5,
+        "department_code": "housing",
+        "department": "区住房和城乡建设局",
         "type": "repair_order",
-        "type_zh": None,
-        "type_en": None,
         "title": "下水道堵塞",
-        "state": "待处理",
-        "recorded_at": "2026-10-12T02:30:00+00:00",
-        "attributes": {"报修内容": "下水道堵塞"},
         "address_given": "政府大街102",
+        "recorded_at": "2026-10-12T02:30:00+00:00",
         "lon": None,
         "lat": None,
         "grid": None,
     },
-    "candidates": [PLACE],
-    "decided": [],
-    "version": "0cc175b9c0f1b6a831c399e269772661",
-    "claim": None,
+    "seen": "0cc175b9c0f1b6a831c399e269772661",
+    "claimed_by": None,
+    "claimed_until": None,
+    "given": {"road": "政府大街", "number": "102"},
+    "links": [LINK],
+    "candidates": [CANDIDATE],
 }
 QUEUE: dict[str, Any] = {
     "items": [
         {
-            "subject": "record",
-            "id": 5,
+            "kind": "record",
+            "number": 5,
             "department": "housing",
             "department_zh": "区住房和城乡建设局",
             "type": "repair_order",
@@ -83,4 +103,8 @@ QUEUE: dict[str, Any] = {
 }
 CLAIM: dict[str, Any] = {"item": ITEM, "lease_s": 300}
 RELEASED: dict[str, Any] = {"released": True}
-DECIDED: dict[str, Any] = {"links": [17], "done": True, "item": {**ITEM, "candidates": []}}
+DECIDED: dict[str, Any] = {
+    "links": [17],
+    "done": True,
+    "item": {**ITEM, "links": [{**LINK, "state": "accepted", "version": 2}], "candidates": []},
+}

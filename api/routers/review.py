@@ -11,12 +11,13 @@ from pydantic import BaseModel, ConfigDict, Field
 from api import review_examples as examples
 from api.caching import KEEP_NOTHING
 from api.dependencies import Services, ServicesOf
-from api.desk import MayReview, ReviewerOf, on_behalf
+from api.desk import MayReview, Named, for_eyes_of, on_behalf
 from api.documented import answers
 from twin.actions import review_desk
-from twin.actions.access import absent, sight_of
-from twin.queries.review_items import WHYS, Subject, Wish
-from twin.queries.review_reading import read_item, read_queue
+from twin.actions.access import absent
+from twin.actions.claim_review import LEASE_S, claim_next, release_claim
+from twin.queries.link_review import WHYS, QueueAsked, Subject
+from twin.queries.review_items import read_item, read_queue
 from twin.session import Actor
 
 router = APIRouter(prefix="/links", tags=["Review 关联复核"])
@@ -25,7 +26,7 @@ SubjectKind = Literal["record", "entity"]
 Number = Annotated[int, Field(ge=1, le=2**63 - 1)]
 LinkId = Annotated[int, Path(ge=1, le=2**63 - 1, description="The link's number", examples=[17])]
 Word = Annotated[str | None, Field(max_length=60)]
-Seen = Annotated[str | None, Field(max_length=64, description="`version` of the item that was shown")]
+Seen = Annotated[str | None, Field(max_length=64, description="`seen` of the item as it was shown")]
 PURPOSE = "review links"
 
 
@@ -42,18 +43,18 @@ class Body(BaseModel):
 class SubjectAsked(Body):
     """A record or an entity."""
 
-    model_config = _example({"kind": "record", "id": 5})
+    model_config = _example({"kind": "record", "number": 5})
 
     kind: SubjectKind
-    id: Number
+    number: Number
 
     def subject(self) -> Subject:
         """Give it as the twin's own."""
-        return Subject(self.kind, self.id)
+        return Subject(self.kind, self.number)
 
 
 class ClaimAsked(Body):
-    """Which item to take: one by its number, or the next of a department, kind and cause that is not in `skip`."""
+    """Which item: one by its number, or the next of a department, kind and cause. skip: links left for later."""
 
     model_config = _example({"department": "housing", "skip": []})
 
@@ -61,13 +62,13 @@ class ClaimAsked(Body):
     department: Word = None
     kind: Word = None
     why: Word = None
-    skip: Annotated[list[SubjectAsked], Field(max_length=500)] = []
+    skip: Annotated[list[Number], Field(max_length=500)] = []
 
 
 class Decision(Body):
     """A word on one proposal."""
 
-    model_config = _example({"decision": "accept", "seen": examples.ITEM["version"]})
+    model_config = _example({"decision": "accept", "seen": examples.ITEM["seen"]})
 
     decision: Literal["accept", "reject"]
     seen: Seen = None
@@ -76,7 +77,7 @@ class Decision(Body):
 class NoneOfThem(Body):
     """The subject stands at none of the places proposed."""
 
-    model_config = _example({"subject": {"kind": "record", "id": 5}, "seen": examples.ITEM["version"]})
+    model_config = _example({"subject": {"kind": "record", "number": 5}, "seen": examples.ITEM["seen"]})
 
     subject: SubjectAsked
     seen: Seen = None
@@ -85,7 +86,9 @@ class NoneOfThem(Body):
 class Choice(Body):
     """Another place, by its code."""
 
-    model_config = _example({"subject": {"kind": "record", "id": 5}, "kind": "building", "code": "3706120010010004"})
+    model_config = _example(
+        {"subject": {"kind": "record", "number": 5}, "kind": "building", "code": "3706120010010004"}
+    )
 
     subject: SubjectAsked
     kind: Literal["building", "asset", "address"]
@@ -97,10 +100,8 @@ def _json(document: Any) -> Response:
     return Response(orjson.dumps(document), headers={"Cache-Control": KEEP_NOTHING}, media_type="application/json")
 
 
-async def _item(services: Services, actor: Actor, subject: Subject, holder: str | None) -> dict[str, Any]:
-    srid = services.settings.city.working_srid
-    async with services.reading(actor) as asking:
-        found = await read_item(asking.cursor, subject, sight=asking.sight, srid=srid, holder=holder)
+async def _item(services: Services, actor: Actor, subject: Subject) -> dict[str, Any]:
+    found = await for_eyes_of(services, actor, lambda connection, sight: read_item(connection, subject, sight))
     if found is None:
         raise absent(subject.kind, str(subject.number))
     return found
@@ -110,19 +111,17 @@ async def _item(services: Services, actor: Actor, subject: Subject, holder: str 
 async def queue(
     services: ServicesOf,
     actor: MayReview,
-    reviewer: ReviewerOf,
+    person: Named,
     department: Annotated[str | None, Query(max_length=60, description="Department's code 部门")] = None,
     kind: Annotated[str | None, Query(max_length=60, description="Kind of record or entity 类型")] = None,
     why: Annotated[str | None, Query(max_length=20, description=f"Cause 原因: {', '.join(WHYS)}")] = None,
     n: Annotated[int, Query(ge=1, le=200, description="How many 数量", examples=[20])] = 20,
 ) -> Response:
     """The likeliest first; how much waits by department, kind and cause; how far today's work is."""
-    wish = Wish(department, kind, why)
-    async with services.reading(actor) as asking:
-        found = await read_queue(
-            asking.cursor, wish, n, person=reviewer.person, holder=reviewer.holder, sight=sight_of(actor)
-        )
-    return _json(found)
+    asked = QueueAsked(department, kind, why=why)
+    return _json(
+        await for_eyes_of(services, actor, lambda connection, sight: read_queue(connection, asked, n, person, sight))
+    )
 
 
 @router.get(
@@ -132,83 +131,79 @@ async def queue(
 async def item(
     services: ServicesOf,
     actor: MayReview,
-    reviewer: ReviewerOf,
+    person: Named,
     kind: Annotated[SubjectKind, Path(description="record or entity", examples=["record"])],
     number: Annotated[int, Path(ge=1, le=2**63 - 1, description="Its number", examples=[5])],
 ) -> Response:
     """The record or entity, up to five places with score, method, distance and differences marked, and decisions."""
-    return _json(await _item(services, actor, Subject(kind, number), reviewer.holder))
+    return _json(await _item(services, actor, Subject(kind, number)))
 
 
 @router.post("/review/claim", summary="Take an item 领取一条", responses=answers(examples.CLAIM, writes=True))
-async def claim(services: ServicesOf, actor: MayReview, reviewer: ReviewerOf, asked: ClaimAsked) -> Response:
+async def claim(services: ServicesOf, actor: MayReview, person: Named, asked: ClaimAsked) -> Response:
     """Take the next item nobody else looks at, or one by its number, for five minutes; `item` is null at the end."""
-    wish, skip = Wish(asked.department, asked.kind, asked.why), [one.subject() for one in asked.skip]
-    wanted = asked.subject.subject() if asked.subject else None
+    wanted, queue_asked = asked.subject, QueueAsked(asked.department, asked.kind, why=asked.why)
 
     def take(cursor: Any) -> Subject | None:
-        if wanted is None:
-            return review_desk.claim_next(cursor, reviewer, wish, skip)
-        review_desk.claim_one(cursor, reviewer, wanted)
-        return wanted
+        if wanted is not None:
+            review_desk.claim(cursor, person, wanted.subject())
+            return wanted.subject()
+        release_claim(cursor, person)
+        return claim_next(cursor, person, queue_asked, skip=asked.skip)
 
     taken = await on_behalf(services, actor, PURPOSE, take)
-    found = None if taken is None else await _item(services, actor, taken, reviewer.holder)
-    return _json({"item": found, "lease_s": review_desk.LEASE_S})
+    found = None if taken is None else await _item(services, actor, taken)
+    return _json({"item": found, "lease_s": LEASE_S})
 
 
 @router.post("/review/release", summary="Let go of it 放回队列", responses=answers(examples.RELEASED, writes=True))
-async def release(services: ServicesOf, actor: MayReview, reviewer: ReviewerOf) -> Response:
-    """Let go of what this window holds, so that others get it at once."""
-    await on_behalf(services, actor, PURPOSE, lambda cursor: review_desk.release(cursor, reviewer))
+async def release(services: ServicesOf, actor: MayReview, person: Named) -> Response:
+    """Let go of what this person holds, so that others get it at once."""
+    await on_behalf(services, actor, PURPOSE, lambda cursor: release_claim(cursor, person))
     return _json({"released": True})
 
 
 @router.post("/review/none", summary="None of the places 都不对", responses=answers(examples.DECIDED, writes=True))
-async def none_of_them(services: ServicesOf, actor: MayReview, reviewer: ReviewerOf, asked: NoneOfThem) -> Response:
+async def none_of_them(services: ServicesOf, actor: MayReview, person: Named, asked: NoneOfThem) -> Response:
     """Reject every proposal of an item; matching does not make them again."""
     subject = asked.subject.subject()
     links = await on_behalf(
-        services, actor, PURPOSE, lambda cursor: review_desk.reject_all(cursor, reviewer, subject, asked.seen)
+        services, actor, PURPOSE, lambda cursor: review_desk.refuse_all(cursor, person, subject, asked.seen)
     )
-    return await _decided(services, actor, reviewer, subject, links)
+    return await _decided(services, actor, subject, links)
 
 
 @router.post("/choose", summary="Choose another place 另选地点", responses=answers(examples.DECIDED, writes=True))
-async def choose(services: ServicesOf, actor: MayReview, reviewer: ReviewerOf, asked: Choice) -> Response:
+async def choose(services: ServicesOf, actor: MayReview, person: Named, asked: Choice) -> Response:
     """Put a record or entity at a place named by its code; what matching proposed is cleared away."""
     subject = asked.subject.subject()
     link_id = await on_behalf(
         services, actor, PURPOSE,
-        lambda cursor: review_desk.choose(cursor, reviewer, subject, asked.kind, asked.code, asked.seen),
+        lambda cursor: review_desk.choose(cursor, person, subject, asked.kind, asked.code, asked.seen),
     )  # fmt: skip
-    return await _decided(services, actor, reviewer, subject, [link_id])
+    return await _decided(services, actor, subject, [link_id])
 
 
 @router.post("/{link_id}/decision", summary="Accept or reject 接受或否决",
              responses=answers(examples.DECIDED, writes=True))  # fmt: skip
-async def decide(
-    services: ServicesOf, actor: MayReview, reviewer: ReviewerOf, link_id: LinkId, asked: Decision
-) -> Response:
+async def decide(services: ServicesOf, actor: MayReview, person: Named, link_id: LinkId, asked: Decision) -> Response:
     """Decide on one proposal. 409 when another reviewer was first or the item has changed: nothing is written then."""
     accept = asked.decision == "accept"
     subject = await on_behalf(
-        services, actor, PURPOSE, lambda cursor: review_desk.decide(cursor, reviewer, link_id, accept, asked.seen)
+        services, actor, PURPOSE, lambda cursor: review_desk.decide(cursor, person, link_id, accept, asked.seen)
     )
-    return await _decided(services, actor, reviewer, subject, [link_id])
+    return await _decided(services, actor, subject, [link_id])
 
 
 @router.post("/{link_id}/undo", summary="Take a decision back 撤销", responses=answers(examples.DECIDED, writes=True))
-async def undo(services: ServicesOf, actor: MayReview, reviewer: ReviewerOf, link_id: LinkId) -> Response:
+async def undo(services: ServicesOf, actor: MayReview, person: Named, link_id: LinkId) -> Response:
     """Take back the last decision on a link; the proposals it cleared away come back."""
-    subject, _ = await on_behalf(services, actor, PURPOSE, lambda cursor: review_desk.undo(cursor, reviewer, link_id))
-    return await _decided(services, actor, reviewer, subject, [link_id])
+    subject = await on_behalf(services, actor, PURPOSE, lambda cursor: review_desk.undo(cursor, person, link_id))
+    return await _decided(services, actor, subject, [link_id])
 
 
-async def _decided(
-    services: Services, actor: Actor, reviewer: review_desk.Reviewer, subject: Subject, links: list[int]
-) -> Response:
+async def _decided(services: Services, actor: Actor, subject: Subject, links: list[int]) -> Response:
     """Say what stands now: the links decided on, and the item with whatever still waits."""
-    found = await _item(services, actor, subject, reviewer.holder)
-    waits = any(place["state"] == "review" for place in found["candidates"])
+    found = await _item(services, actor, subject)
+    waits = any(link["state"] == "review" for link in found["links"])
     return _json({"links": links, "done": not waits, "item": found})

@@ -22,7 +22,8 @@ SELECT claimed_by FROM twin.review_claim
 WHERE (record_id = %(record_id)s OR entity_id = %(entity_id)s) AND claimed_until > now()
 """
 WAITS = """
-SELECT EXISTS (SELECT FROM twin.link WHERE (record_id = %(record_id)s OR entity_id = %(entity_id)s) AND state = 'review')
+SELECT EXISTS (SELECT FROM twin.link
+               WHERE (record_id = %(record_id)s OR entity_id = %(entity_id)s) AND state = 'review')
 """
 IS_THERE = {
     "record": "SELECT record_id FROM twin.record WHERE record_id = %s",

@@ -45,22 +45,32 @@ class Subject:
 
 @dataclass(frozen=True)
 class QueueAsked:
-    """Which part of the queue: of a department (code), of a kind of record or entity type, found by a method."""
+    """Which part of the queue: of a department (code), of a kind of record or entity type, found by a method.
+
+    why: what keeps it open: address and point are apart, rivals are as good, else the method alone was not sure.
+    """
 
     department: str | None = None
     kind: str | None = None
     method: str | None = None
+    why: str | None = None
 
     def values(self) -> dict[str, str | None]:
         """Give the bound values of queue_conditions."""
         return dict(vars(self))
 
 
+APART_M = 100.0
+CLOSE_MARGIN = 0.04
+WHY = f"""CASE WHEN l.distance_m > {APART_M} THEN 'apart' WHEN l.margin < {CLOSE_MARGIN} THEN 'rivals'
+               ELSE l.method END"""
+WHYS = ("apart", "rivals", "code", "address", "point", "name_grid")
 CONDITIONS = {
     "department": "coalesce(r.department_id, e.department_id) = "
     "(SELECT department_id FROM twin.department WHERE code = %(department)s)",
     "kind": "coalesce(r.kind, e.type_code) = %(kind)s",
     "method": "l.method = %(method)s",
+    "why": f"{WHY} = %(why)s",
 }
 
 

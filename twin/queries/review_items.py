@@ -12,11 +12,10 @@ import orjson
 import psycopg
 
 from twin.queries.address_differences import compare_texts, cut_at_building
-from twin.queries.link_review import QueueAsked, Subject, queue_conditions, review_item
+from twin.queries.link_review import WHY, QueueAsked, Subject, queue_conditions, review_item
 from twin.queries.sight import Sight
 
 BEHIND_THE_BUILDING = frozenset({"unit", "room"})
-WHY = "CASE WHEN l.distance_m > 100 THEN 'apart' WHEN l.margin < 0.04 THEN 'rivals' ELSE l.method END"
 
 _WAITING = """
   FROM twin.link l
@@ -68,7 +67,7 @@ SELECT (SELECT payload ->> 'address' FROM private.record WHERE record_id = %(rec
        (SELECT attributes ->> 'address' FROM private.entity WHERE entity_id = %(entity_id)s)
 """
 SHAPES = """
-SELECT q.n, ST_AsGeoJSON(coalesce(b.geom, a.geom), 7), coalesce(b.name_zh, a.name_zh), home.text_zh
+SELECT q.n, ST_AsGeoJSON(coalesce(b.geom, a.geom), 7, 0), coalesce(b.name_zh, a.name_zh), home.text_zh
 FROM unnest(%(kinds)s::text[], %(codes)s::text[]) WITH ORDINALITY AS q (kind, code, n)
   LEFT JOIN twin.building b ON q.kind = 'building' AND b.code = q.code
   LEFT JOIN twin.asset a ON q.kind = 'asset' AND a.code = q.code
