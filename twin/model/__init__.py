@@ -10,8 +10,9 @@ from twin.model.entities import Entity, PrivateEntity
 from twin.model.events import Event
 from twin.model.history import AuditEntry, PrivateVersion, Version
 from twin.model.links import Link, ReviewClaim
-from twin.model.places import AdminUnit, Grid
+from twin.model.places import AdminUnit, Grid, GridSuccession, ManagementGrid, ManagementGridMember
 from twin.model.records import Batch, PrivateRecord, QuarantinedRow, Record, RefusedDelivery
+from twin.model.responsibility import Responsibility
 from twin.model.sensors import Observation, Sensor
 from twin.model.surveys import Photo, Product, Survey
 from twin.model.system import City, Department, Evidence, HanziInitial, Job, SearchAffix, SearchEntry, SearchPending
@@ -35,10 +36,13 @@ __all__ = [
     "EventClass",
     "Evidence",
     "Grid",
+    "GridSuccession",
     "HandlingLimit",
     "HanziInitial",
     "Job",
     "Link",
+    "ManagementGrid",
+    "ManagementGridMember",
     "Observation",
     "Photo",
     "PrivateEntity",
@@ -48,6 +52,7 @@ __all__ = [
     "QuarantinedRow",
     "Record",
     "RefusedDelivery",
+    "Responsibility",
     "ReviewClaim",
     "SearchAffix",
     "SearchEntry",

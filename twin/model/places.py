@@ -43,3 +43,46 @@ class Grid(Base):
     geom_m: Mapped[Any] = metric("POLYGON")
     valid_from: Mapped[datetime] = mapped_column(server_default=FetchedValue())
     valid_to: Mapped[datetime | None]
+    land_use_code: Mapped[str | None]
+    management_class: Mapped[str | None]
+
+
+class GridSuccession(Base):
+    """A grid that ended and one that took its place."""
+
+    __tablename__ = "grid_succession"
+    __table_args__ = {"schema": "twin"}  # noqa: RUF012
+
+    old_grid_id: Mapped[int] = mapped_column(ForeignKey("twin.grid.grid_id"), primary_key=True)
+    new_grid_id: Mapped[int] = mapped_column(ForeignKey("twin.grid.grid_id"), primary_key=True)
+    kind: Mapped[str]
+    at: Mapped[datetime] = mapped_column(server_default=FetchedValue())
+    decided_by: Mapped[str]
+
+
+class ManagementGrid(Base):
+    """A union of adjacent unit grids: what one worker walks, what is evaluated together, a park or market."""
+
+    __tablename__ = "management_grid"
+    __table_args__ = {"schema": "twin"}  # noqa: RUF012
+
+    management_grid_id: Mapped[int] = mapped_column(Identity(always=True), primary_key=True)
+    code: Mapped[str]
+    name_zh: Mapped[str]
+    kind: Mapped[str]
+    valid_from: Mapped[datetime] = mapped_column(server_default=FetchedValue())
+    valid_to: Mapped[datetime | None]
+
+
+class ManagementGridMember(Base):
+    """A unit grid in a management grid."""
+
+    __tablename__ = "management_grid_member"
+    __table_args__ = {"schema": "twin"}  # noqa: RUF012
+
+    management_grid_id: Mapped[int] = mapped_column(
+        ForeignKey("twin.management_grid.management_grid_id", ondelete="CASCADE"), primary_key=True
+    )
+    grid_id: Mapped[int] = mapped_column(ForeignKey("twin.grid.grid_id"), primary_key=True)
+    valid_from: Mapped[datetime] = mapped_column(server_default=FetchedValue(), primary_key=True)
+    valid_to: Mapped[datetime | None]
