@@ -35,7 +35,16 @@ FRAME = struct.Struct(">cQ")
 # How a child says that it had no memory left. CPython itself may end in a SystemError then, instead of a MemoryError.
 OUT_OF_MEMORY = (b"MemoryError", b"SystemError", b"bad_alloc", b"memory allocation", b"Cannot allocate memory")
 MAX_FRAME_BYTES = 1 << 30
-READERS = {"vector": "ingest_gis.read_vector", "table": "ingest_gis.read_table"}
+READERS = {
+    "vector": "ingest_gis.read_vector",
+    "table": "ingest_gis.read_table",
+    "cad": "ingest_gis.read_cad",
+    "city_model": "ingest_gis.read_city_model",
+    "city_gml": "ingest_gis.read_city_gml",
+    "parquet": "ingest_gis.read_parquet",
+    "cloud": "ingest_gis.read_cloud",
+    "archive": "ingest_gis.read_archive",
+}
 ONLY_DRIVER = "TWIN_ONLY_DRIVER"
 CHILD_ARGUMENTS = ("-m", "ingest_gis.gdal_guard")
 # driver -> what its reader left out: the next reader of the kind need not find out again (and checks all the same).
@@ -90,7 +99,8 @@ class GuardedFile:
                 "文件太大 (the file is too large)", where=self.path.name, do="请分批交 (deliver it in parts)"
             )
         self._errors: IO[bytes] = tempfile.TemporaryFile()
-        self._child = _start_child(self.path, self.format, self.options, self.limits, self._errors)
+        self._scratch = tempfile.TemporaryDirectory(prefix="twin-read-")
+        self._child = _start_child(self.path, self.format, self.options, self.limits, self._errors, self._scratch.name)
         try:
             kind, body = self._frame()
             if kind != b"I":
@@ -116,6 +126,12 @@ class GuardedFile:
         for stream in (self._child.stdout, self._errors):
             if stream is not None:
                 stream.close()
+        self._scratch.cleanup()
+
+    @property
+    def folder(self) -> Path:
+        """Where the child may write; it is gone when the file is closed."""
+        return Path(self._scratch.name)
 
     def batches(self) -> Iterator[pa.RecordBatch]:
         """Yield the rows as Arrow batches.
@@ -193,7 +209,7 @@ def open_guarded(path: Path, options: ReadOptions | None = None, limits: GuardLi
 
 
 def _start_child(
-    path: Path, fmt: FileFormat, options: ReadOptions, limits: GuardLimits, errors: IO[bytes]
+    path: Path, fmt: FileFormat, options: ReadOptions, limits: GuardLimits, errors: IO[bytes], scratch: str
 ) -> subprocess.Popen[bytes]:
     task = {"reader": fmt.reader, "driver": fmt.driver, "path": str(path), **asdict(options), "limits": asdict(limits)}
     child = subprocess.Popen(
@@ -201,8 +217,8 @@ def _start_child(
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         stderr=errors,
-        env=_child_environment(fmt.driver),
-        cwd=tempfile.gettempdir(),
+        env=_child_environment(fmt.driver) | {"TMPDIR": scratch, "CPL_TMPDIR": scratch},
+        cwd=scratch,
         start_new_session=True,
     )
     if child.stdin is not None:

@@ -11,11 +11,13 @@ import shapely
 from numpy.typing import NDArray
 
 from ingest_gis.anchors import Anchors
+from ingest_gis.angles import read_coordinate
 from ingest_gis.checks import Problems, mend_areas
 from ingest_gis.datum import Datum, to_cgcs2000
 from ingest_gis.mappings import DeliveryMapping
+from ingest_gis.position_columns import common_columns, coordinate_columns, position_kind
 from ingest_gis.source_crs import SourceCrs
-from ingest_gis.values import is_empty, read_number
+from ingest_gis.values import is_empty
 from twin.crs import transformer
 
 GEOGRAPHIC_SRID = 4490
@@ -56,13 +58,15 @@ class PositionReader:
         self._crs = crs
         self._datum: Datum = datum
         self._x, self._y = coordinate_columns(mapping, columns)
+        if mapping.position.kind == "geometry":
+            self._x, self._y = common_columns(columns)
 
     def read(self, batch: pa.RecordBatch, raw: Mapping[str, list[str | None]], problems: Problems) -> Placed:
         """Read one batch; rows without a usable position are set aside with the reason."""
         count = batch.num_rows
         if self._crs is None:
             return Placed([None] * count, [None] * count, np.full(count, -1), np.full(count, None, dtype=object))
-        if self._mapping.position.kind == "geometry":
+        if position_kind(self._mapping, batch.schema.names) == "geometry":
             shapes = self._geometries(batch, problems)
         else:
             shapes = self._points(raw, problems)
@@ -92,7 +96,7 @@ class PositionReader:
                     problems.add(row, "coordinates_missing")
                 continue
             for at, cell in enumerate(cells):
-                number = read_number(cell or "")
+                number = read_coordinate(cell or "")
                 if number is None:
                     problems.add(row, "coordinates_missing" if empty[at] else "coordinates_wrong")
                 else:
@@ -154,28 +158,19 @@ class PositionReader:
         return answer
 
 
-def coordinate_columns(mapping: DeliveryMapping, columns: Sequence[str]) -> tuple[str | None, str | None]:
-    """Find the two coordinate columns of a delivery; None for one it does not have."""
-    plain = {"".join(name.split()).lower(): name for name in columns}
-
-    def first(names: Sequence[str]) -> str | None:
-        return next((plain[name] for item in names if (name := "".join(item.split()).lower()) in plain), None)
-
-    return first(mapping.position.x), first(mapping.position.y)
-
-
 def sample_points(mapping: DeliveryMapping, batch: pa.RecordBatch, limit: int = 2000) -> NDArray[np.float64]:
     """Give up to `limit` positions of a batch as delivered, (N, 2) float64; outlines by their middle."""
-    if mapping.position.kind == "geometry":
+    if position_kind(mapping, batch.schema.names) == "geometry":
         if "_wkb" not in batch.schema.names:
             return np.zeros((0, 2))
         shapes = shapely.from_wkb(np.array(batch["_wkb"][:limit].to_pylist(), object), on_invalid="ignore")
         xy = _middles(shapes)
     else:
-        names = coordinate_columns(mapping, batch.schema.names)
+        own = coordinate_columns(mapping, batch.schema.names)
+        names = own if mapping.position.kind != "geometry" else common_columns(batch.schema.names)
         if None in names:
             return np.zeros((0, 2))
-        cells = [[read_number(cell or "") for cell in batch[name][:limit].to_pylist()] for name in names]
+        cells = [[read_coordinate(cell or "") for cell in batch[name][:limit].to_pylist()] for name in names]
         xy = np.array([[np.nan if cell is None else cell for cell in column] for column in cells], dtype=float).T
     xy = xy.reshape(-1, 2)
     sound: NDArray[np.float64] = xy[np.isfinite(xy).all(axis=1) & ~(xy == 0).all(axis=1)]

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pyarrow as pa
 
+from ingest_gis.table_geometry import as_wkb, declared_srid, geometry_column
 from ingest_gis.text_encoding import find_file_encoding
 from twin.errors import UnreadableDelivery
 
@@ -37,8 +38,9 @@ def prepare(driver: str | None) -> None:
 def stream(path: Path, options: ReadOptions, emit_info: EmitInfo, emit_batch: EmitBatch) -> None:
     """Read one table and send its rows.
 
-    emit_info gets layer (the sheet; None for CSV), layers, fields, crs (None), geometry (""), rows, encoding,
-    delimiter. emit_batch gets batches of text columns, `_row_no` and `_extra` (cells beyond the header, else null).
+    emit_info gets layer (the sheet; None for CSV), layers, fields, crs (None, unless a column of EWKT names one),
+    geometry, rows, encoding, delimiter. emit_batch gets batches of text columns, `_row_no`, `_extra` (cells beyond the
+    header, else null) and, where a column holds WKT or hex WKB, `_wkb` in its place.
     Raises UnreadableDelivery when there is no header, no such sheet, or the workbook cannot be opened.
     """
     if path.suffix.lower() in (".csv", ".tsv", ".txt"):
@@ -46,10 +48,15 @@ def stream(path: Path, options: ReadOptions, emit_info: EmitInfo, emit_batch: Em
     else:
         info, rows, total = _open_workbook(path, options)
     before, header, first = _find_header(rows)
-    info["fields"] = header
+    first += list(islice(rows, HEADER_SEARCH_ROWS))
+    shape_at = geometry_column(header, first)
+    if shape_at is not None:
+        info["geometry"] = "Unknown"
+        info["crs"] = declared_srid([row[shape_at] for row in first if shape_at < len(row)])
+    info["fields"] = [name for at, name in enumerate(header) if at != shape_at]
     info["rows"] = max(0, total - before)
     emit_info(info)
-    _send_rows(header, chain(first, rows), options.batch_rows, emit_batch)
+    _send_rows(header, shape_at, chain(first, rows), options.batch_rows, emit_batch)
 
 
 def _open_text(path: Path, options: ReadOptions) -> tuple[dict[str, object], Iterator[Row], int]:
@@ -165,19 +172,23 @@ def _unique_names(row: Row) -> Row:
     return names
 
 
-def _send_rows(header: Row, rows: Iterable[Row], batch_rows: int, emit_batch: EmitBatch) -> None:
+def _send_rows(header: Row, shape_at: int | None, rows: Iterable[Row], batch_rows: int, emit_batch: EmitBatch) -> None:
     numbered = enumerate(rows, 1)
     while piece := list(islice(numbered, batch_rows)):
         kept = [(number, row) for number, row in piece if _filled(row)]
         if kept:
-            emit_batch(_as_batch(header, kept))
+            emit_batch(_as_batch(header, shape_at, kept))
 
 
-def _as_batch(header: Row, numbered: list[tuple[int, Row]]) -> pa.RecordBatch:
+def _as_batch(header: Row, shape_at: int | None, numbered: list[tuple[int, Row]]) -> pa.RecordBatch:
     width = len(header)
     cells = [[*row[:width], *[""] * (width - len(row))] for _, row in numbered]
     extra = [" | ".join(filter(None, row[width:])) or None for _, row in numbered]
-    columns = [pa.array(list(column), pa.string()) for column in zip(*cells, strict=True)]
-    columns.append(pa.array(np.array([number for number, _ in numbered], dtype=np.int64)))
-    columns.append(pa.array(extra, pa.string()))
-    return pa.RecordBatch.from_arrays(columns, names=[*header, "_row_no", "_extra"])
+    columns = [list(column) for column in zip(*cells, strict=True)]
+    named = {name: pa.array(column, pa.string()) for name, column in zip(header, columns, strict=True)}
+    named["_row_no"] = pa.array(np.array([number for number, _ in numbered], dtype=np.int64))
+    named["_extra"] = pa.array(extra, pa.string())
+    if shape_at is not None:
+        del named[header[shape_at]]
+        named["_wkb"] = pa.array(as_wkb(columns[shape_at]), pa.binary())
+    return pa.RecordBatch.from_arrays(list(named.values()), names=list(named))

@@ -1,11 +1,9 @@
-"""Read a vector file (Shapefile, GeoPackage, GeoJSON, FlatGeobuf, KML, GML); runs in the guarded child only."""
+"""Read a vector file (Shapefile, FileGDB, GeoPackage, GeoJSON, GML, KML, MapInfo, OSM); in the guarded child only."""
 
 from __future__ import annotations
 
-import json
-import struct
 import sys
-from collections.abc import Iterator
+from dataclasses import dataclass, field
 from importlib.abc import MetaPathFinder
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -14,14 +12,21 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from ingest_gis.text_encoding import choose_encoding
+from ingest_gis import osm_layers
+from ingest_gis.table_encoding import shapefile_encoding, with_right_charset
+from ingest_gis.text_columns import Decode, text_column
 from twin.errors import UnreadableDelivery
 
 if TYPE_CHECKING:
     from ingest_gis.gdal_guard import EmitBatch, EmitInfo, ReadOptions
 
 RAW_BYTES = "ISO-8859-1"  # read this way, a text is its own bytes, one letter each
-DBF_LANGUAGES = {0x4D: "gb18030", 0x4E: "cp949", 0x4F: "cp950", 0x13: "cp932"}
+# What a driver is told beside the file: GML is not to leave a .gfs file, OSM gives all tags as JSON.
+OPEN_OPTIONS: dict[str, dict[str, str]] = {"GML": {"WRITE_GFS": "NO"}, "OSM": osm_layers.OPEN_OPTIONS}
+# Columns that LIBKML makes up for every layer, whether the file says them or not.
+MADE_UP = frozenset(
+    {"timestamp", "begin", "end", "altitudeMode", "tessellate", "extrude", "visibility", "drawOrder", "icon"}
+)
 
 
 class _Unneeded(MetaPathFinder):
@@ -30,6 +35,28 @@ class _Unneeded(MetaPathFinder):
     def find_spec(self, fullname: str, path: object, target: object = None) -> None:
         if fullname in ("geopandas", "pandas", "shapely"):
             raise ModuleNotFoundError(fullname, name=fullname)
+
+
+@dataclass(frozen=True)
+class _Source:
+    """One layer to be read: the file opened, the driver's layer and rows of it, and how its texts are encoded.
+
+    encoding: of raw bytes that are decoded here (Shapefile only). said: what the delivery's texts were written in.
+    """
+
+    path: Path
+    driver: str
+    layer: str
+    where: str | None = None
+    encoding: str | None = None
+    said: str = "utf-8"
+    options: dict[str, str] = field(default_factory=dict)
+
+    def decode(self, text: str, errors: str = "replace") -> str:
+        """Turn raw letters (one a byte) into the text they spell; a broken one shows as U+FFFD or is left out."""
+        if self.encoding is None or text.isascii():
+            return text
+        return text.encode(RAW_BYTES, "replace").decode(self.encoding, errors).rstrip("\x00")
 
 
 def other_drivers(driver: str) -> list[str]:
@@ -63,8 +90,12 @@ def stream(path: Path, options: ReadOptions, emit_info: EmitInfo, emit_batch: Em
     import pyogrio
     from pyogrio.errors import DataSourceError
 
+    driver = next(iter(_drivers()))
     try:
-        layers = [str(name) for name, _ in pyogrio.list_layers(path)]
+        opened, said = path, "utf-8"
+        if driver == "MapInfo File":
+            opened, said = with_right_charset(path, options.encoding, Path.cwd())
+        layers = [str(name) for name, _ in pyogrio.list_layers(opened)] if driver != "OSM" else list(osm_layers.LAYERS)
         if not layers:
             raise UnreadableDelivery("文件里没有图层 (the file holds no layer)", do="请重新导出 (export it again)")
         layer = options.layer or layers[0]
@@ -72,118 +103,78 @@ def stream(path: Path, options: ReadOptions, emit_info: EmitInfo, emit_batch: Em
             raise UnreadableDelivery(
                 f"没有图层 {layer} (no such layer)", do=f"现有图层 (layers here): {', '.join(layers)}"
             )
-        encoding = _shapefile_encoding(path, options.encoding) if path.suffix.lower() == ".shp" else None
-        info = pyogrio.read_info(path, layer=layer, encoding=RAW_BYTES if encoding else None)
-        emit_info(_describe(info, layer, layers, encoding))
-        _stream_rows(path, layer, encoding, options.batch_rows, emit_batch)
-    except DataSourceError as error:
+        source = _source(opened, driver, layer, said, options)
+        info = pyogrio.read_info(
+            source.path, layer=source.layer, encoding=RAW_BYTES if source.encoding else None, **source.options
+        )
+        emit_info(_describe(info, source, layer, layers))
+        _stream_rows(source, options.batch_rows, emit_batch)
+    except (DataSourceError, pa.ArrowInvalid, UnicodeDecodeError) as error:
         raise UnreadableDelivery(
             "文件打不开或已损坏 (the file cannot be opened or is damaged)", do="请重新导出 (export it again)"
         ) from error
 
 
-def _describe(info: dict[str, Any], layer: str, layers: list[str], encoding: str | None) -> dict[str, Any]:
+def _source(path: Path, driver: str, layer: str, said: str, options: ReadOptions) -> _Source:
+    given = OPEN_OPTIONS.get(driver, {})
+    if driver == "ESRI Shapefile":
+        encoding = shapefile_encoding(path, options.encoding)
+        return _Source(path, driver, layer, encoding=encoding, said=encoding, options=given)
+    if driver == "OSM":
+        part = osm_layers.LAYERS[layer]
+        return _Source(path, driver, part.source, part.where, options=given)
+    return _Source(path, driver, layer, said=said, options=given)
+
+
+def _describe(info: dict[str, Any], source: _Source, layer: str, layers: list[str]) -> dict[str, Any]:
     rows = int(info["features"])
+    fields = [source.decode(str(name), "ignore") for name in info["fields"]]
+    if source.driver == "OSM":
+        fields = list(osm_layers.COLUMNS)
+    if source.driver == "LIBKML":
+        fields = [name for name in fields if name not in MADE_UP]
     return {
         "layer": layer,
         "layers": layers,
-        "fields": [_decode(str(name), encoding, "ignore") for name in info["fields"]],
+        "fields": fields,
         "crs": info["crs"],
         "geometry": str(info["geometry_type"] or ""),
         "rows": rows if rows >= 0 else None,
-        "encoding": encoding or "utf-8",
+        "encoding": source.said,
         "driver": info["driver"],
     }
 
 
-def _stream_rows(path: Path, layer: str, encoding: str | None, batch_rows: int, emit_batch: EmitBatch) -> None:
+def _stream_rows(source: _Source, batch_rows: int, emit_batch: EmitBatch) -> None:
     from pyogrio.raw import open_arrow
 
     first = 1
     with open_arrow(
-        path,
-        layer=layer,
-        encoding=RAW_BYTES if encoding else None,
+        source.path,
+        layer=source.layer,
+        where=source.where,
+        encoding=RAW_BYTES if source.encoding else None,
         use_pyarrow=True,
         batch_size=batch_rows,
         datetime_as_string=True,
+        **source.options,
     ) as (meta, reader):
         geometry = meta["geometry_name"] or "wkb_geometry"
         for batch in reader:
-            emit_batch(_as_text(batch, geometry, encoding, first))
+            rows = osm_layers.with_tags(batch) if source.driver == "OSM" else batch
+            emit_batch(_as_text(rows, geometry, source, first))
             first += batch.num_rows
 
 
-def _as_text(batch: pa.RecordBatch, geometry: str, encoding: str | None, first: int) -> pa.RecordBatch:
-    names = [_decode(name, encoding, "ignore") for name in batch.schema.names if name != geometry]
-    columns = [_text_column(batch[name], encoding) for name in batch.schema.names if name != geometry]
+def _as_text(batch: pa.RecordBatch, geometry: str, source: _Source, first: int) -> pa.RecordBatch:
+    made_up = MADE_UP if source.driver == "LIBKML" else frozenset()
+    kept = [name for name in batch.schema.names if name != geometry and name not in made_up]
+    names = [source.decode(name, "ignore") for name in kept]
+    decode: Decode | None = source.decode if source.encoding else None
+    columns = [text_column(batch[name], decode) for name in kept]
     names.append("_row_no")
     columns.append(pa.array(np.arange(first, first + batch.num_rows, dtype=np.int64)))
     if geometry in batch.schema.names:
         names.append("_wkb")
         columns.append(pc.cast(batch[geometry], pa.binary()))
     return pa.RecordBatch.from_arrays(columns, names=names)
-
-
-def _text_column(column: pa.Array, encoding: str | None) -> pa.Array:
-    """Write any column as text; codes that look like numbers keep their digits."""
-    if pa.types.is_string(column.type) or pa.types.is_large_string(column.type):
-        if encoding is None:
-            return pc.cast(column, pa.string())
-        return pa.array([_decode(value, encoding, "replace") for value in column.to_pylist()], pa.string())
-    if pa.types.is_nested(column.type) or pa.types.is_binary(column.type):
-        values = [
-            None if item is None else json.dumps(item, default=str, ensure_ascii=False) for item in column.to_pylist()
-        ]
-        return pa.array(values, pa.string())
-    return pc.cast(column, pa.string())
-
-
-def _decode(text: str | None, encoding: str | None, errors: str) -> str:
-    """Turn raw letters (one a byte) into the text they spell; a broken one shows as U+FFFD or is left out."""
-    if text is None:
-        return ""
-    if encoding is None or text.isascii():
-        return text
-    return text.encode(RAW_BYTES, "replace").decode(encoding, errors).rstrip("\x00")
-
-
-def _shapefile_encoding(path: Path, given: str | None) -> str:
-    """Find the encoding of a Shapefile's texts: given, .cpg, the .dbf's language byte, strict UTF-8, GB18030."""
-    siblings = {item.suffix.lower(): item for item in path.parent.iterdir() if item.stem == path.stem}
-    page = siblings[".cpg"].read_text("latin-1")[:40].strip() if ".cpg" in siblings else None
-    table = siblings[".dbf"]
-    with table.open("rb") as file:
-        header = file.read(32)
-    language = DBF_LANGUAGES.get(header[29]) if len(header) == 32 else None
-    return choose_encoding(_dbf_texts(table), [given, page, language])
-
-
-def _dbf_texts(table: Path) -> Iterator[bytes]:
-    """Yield the texts of a .dbf file as lines of bytes, one column of one stretch of rows at a time.
-
-    Source: the dBASE III table layout (32-byte header, 32 bytes a field, fixed-length rows).
-    """
-    with table.open("rb") as file:
-        header = file.read(32)
-        if len(header) < 32:
-            return
-        start, row_bytes = struct.unpack_from("<HH", header, 8)
-        fields = file.read(max(0, start - 32))
-        spans, offset = [], 1
-        for at in range(0, len(fields) - 31, 32):
-            if fields[at] == 0x0D:
-                break
-            length = fields[at + 16]
-            if fields[at + 11 : at + 12] in (b"C", b"M"):
-                spans.append((offset, offset + length))
-            offset += length
-        yield fields
-        file.seek(start)
-        while row_bytes and (piece := file.read(row_bytes * max(1, (4 << 20) // row_bytes))):
-            rows = np.frombuffer(piece[: len(piece) // row_bytes * row_bytes], dtype=np.uint8).reshape(-1, row_bytes)
-            for begin, end in spans:
-                lines = np.full((len(rows), end - begin + 1), 0x0A, dtype=np.uint8)
-                lines[:, :-1] = rows[:, begin:end]
-                if (lines >= 0x80).any():
-                    yield lines.tobytes()

@@ -27,12 +27,16 @@ class Refusal:
 
 
 def file_sha256(path: Path) -> str:
-    """Compute the sha256 of a delivery: of the file, or of all parts of a Shapefile in the order of their names.
+    """Compute the sha256 of a delivery: of the file, or of all parts of a Shapefile, MapInfo file or FileGDB by name.
 
     Raises OSError when it cannot be read.
     """
-    is_shapefile = path.suffix.lower() == ".shp"
-    parts = [item for item in path.parent.iterdir() if item.stem == path.stem] if is_shapefile else [path]
+    if path.is_dir():
+        parts = [item for item in path.iterdir() if item.is_file()]
+    elif path.suffix.lower() in (".shp", ".tab", ".mif"):
+        parts = [item for item in path.parent.iterdir() if item.stem == path.stem and item.is_file()]
+    else:
+        parts = [path]
     digest = hashlib.sha256()
     for part in sorted(parts):
         with part.open("rb") as file:

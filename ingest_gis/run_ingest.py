@@ -6,7 +6,7 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from itertools import chain
 from pathlib import Path
 from typing import Any
@@ -16,10 +16,12 @@ import pyarrow as pa
 
 from ingest_gis.anchors import Anchors, read_anchors
 from ingest_gis.classes import read_classes
-from ingest_gis.find_datum import DatumChoice, DatumVerdict, decide_datum
+from ingest_gis.find_datum import DatumVerdict, decide_datum
 from ingest_gis.gdal_guard import GuardedFile, ReadOptions, open_guarded
-from ingest_gis.load import BatchLoader, Counts, Delivery, bound_values, find_changes
-from ingest_gis.mappings import TARGETS, DeliveryMapping, choose_mapping
+from ingest_gis.load import BatchLoader, Delivery, bound_values, find_changes
+from ingest_gis.mappings import TARGETS, DeliveryMapping
+from ingest_gis.plan_delivery import DeliveryReport, IngestOptions, Layer, plan_delivery
+from ingest_gis.position_columns import position_kind
 from ingest_gis.positions import PositionReader, sample_points
 from ingest_gis.refusals import Refusal, file_sha256, remember_refusals
 from ingest_gis.rows import RowMaker
@@ -37,69 +39,8 @@ from twin.settings import Settings
 
 Progress = Callable[[str, int, int | None], None]  # what, rows done, rows in all (None: not known)
 FIRST_ROWS = 20
-HELD_OPEN = 16  # readers kept open between planning and loading
 PLACES_THEMSELVES = ("admin_unit", "grid")
 INDOORS: dict[str, bool | None] = {"entity": True, "building": True, "asset": False}
-
-
-@dataclass(frozen=True)
-class IngestOptions:
-    """How to take deliveries in. mapping: a shipped name or a path. department: a code. crs, datum: as said."""
-
-    mapping: str | None = None
-    department: str | None = None
-    crs: str | None = None
-    datum: DatumChoice = "auto"
-    dry_run: bool = False
-    batch_rows: int = 20_000
-    actor: str = "twin ingest"
-
-
-@dataclass
-class DeliveryReport:
-    """What became of one file or layer.
-
-    rejected_rows: the first rows set aside by each rule. error: why nothing was taken, None otherwise.
-    given: the file as it was given.
-    """
-
-    file: str
-    layer: str | None = None
-    mapping: str | None = None
-    target: str | None = None
-    batch: int | None = None
-    counts: Counts = field(default_factory=Counts)
-    reasons: Counter[str] = field(default_factory=Counter)
-    rejected_rows: dict[str, list[int]] = field(default_factory=dict)
-    notes: Counter[str] = field(default_factory=Counter)
-    unknown_classes: Counter[str] = field(default_factory=Counter)
-    classes_version: int = 0
-    unplaced_columns: list[str] = field(default_factory=list)
-    crs: str | None = None
-    crs_how: tuple[str, str] | None = None
-    datum: DatumVerdict | None = None
-    encoding: str | None = None
-    resumed: bool = False
-    dry_run: bool = False
-    seconds: float = 0.0
-    rows_now: int = 0
-    error: TwinError | None = None
-    given: Path | None = None
-
-    @property
-    def rows_per_second(self) -> float:
-        """Rows of this run (not of the part already loaded before a resume) a second."""
-        return self.rows_now / self.seconds if self.seconds > 0 else 0.0
-
-
-@dataclass
-class Layer:
-    """One layer of one file, the mapping it is read with, and its open reader (None: to be opened again)."""
-
-    path: Path
-    name: str | None
-    mapping: DeliveryMapping
-    opened: GuardedFile | None = None
 
 
 def _no_progress(what: str, done: int, total: int | None) -> None:
@@ -118,19 +59,16 @@ def ingest_files(
     with ExitStack() as held:
         layers: list[Layer] = []
         for path in paths:
-            try:
-                planned, refused = plan_file(path, options, held if len(layers) < HELD_OPEN else None)
-                layers += planned
-                reports += refused
-            except TwinError as error:
-                reports.append(DeliveryReport(path.name, error=error, given=path))
+            planned, refused = plan_delivery(path, options, held, len(layers))
+            layers += planned
+            reports += refused
         layers.sort(key=lambda layer: TARGETS.index(layer.mapping.target))
         with server.connect(settings, "ingest", autocommit=True) as connection:
             for layer in layers:
                 try:
                     reports.append(_ingest_layer(connection, settings, layer, options, progress))
                 except TwinError as error:
-                    failed = DeliveryReport(layer.path.name, layer.name, layer.mapping.name, layer.mapping.target)
+                    failed = DeliveryReport(layer.file, layer.name, layer.mapping.name, layer.mapping.target)
                     reports.append(replace(failed, error=error, given=layer.path))
             if layers and not options.dry_run:
                 with transaction(connection, Actor(options.actor, role="system", purpose="settle places")) as cursor:
@@ -151,31 +89,6 @@ def _refusals(reports: Sequence[DeliveryReport], layers: Sequence[Layer], option
     return refusals
 
 
-def plan_file(
-    path: Path, options: IngestOptions, held: ExitStack | None = None
-) -> tuple[list[Layer], list[DeliveryReport]]:
-    """Find the layers of a file and the mapping of each; layers that no mapping fits get a report that says so.
-
-    held: keeps the readers open for the load that follows; None closes them.
-    Raises UnreadableDelivery when the file cannot be opened.
-    """
-    planned: list[Layer] = []
-    refused: list[DeliveryReport] = []
-    with ExitStack() as own:
-        keep = held or own
-        first = keep.enter_context(open_guarded(path, ReadOptions(batch_rows=options.batch_rows)))
-        for name in list(first.info["layers"]) or [None]:
-            is_first = name == first.info["layer"]
-            reading = ReadOptions(layer=name, batch_rows=options.batch_rows)
-            file = first if is_first else keep.enter_context(open_guarded(path, reading))
-            try:
-                mapping = choose_mapping(options.mapping, file.info["fields"], name, path.name)
-                planned.append(Layer(path, name, mapping, file if held is not None else None))
-            except TwinError as error:
-                refused.append(DeliveryReport(path.name, name, error=error, given=path))
-    return planned, refused
-
-
 def _ingest_layer(
     connection: psycopg.Connection[Any],
     settings: Settings,
@@ -185,7 +98,7 @@ def _ingest_layer(
 ) -> DeliveryReport:
     began = time.monotonic()
     mapping = layer.mapping
-    report = DeliveryReport(layer.path.name, layer.name, mapping.name, mapping.target, dry_run=options.dry_run)
+    report = DeliveryReport(layer.file, layer.name, mapping.name, mapping.target, dry_run=options.dry_run)
     department_id = find_department(connection, mapping, options)
     opened = layer.opened or open_guarded(layer.path, ReadOptions(layer=layer.name, batch_rows=options.batch_rows))
     with opened as file:
@@ -323,8 +236,9 @@ def _find_place_system(
     points = sample_points(mapping, head)
     if not len(points) and not position.required:
         points = points[:0]
-    declared = file.info["crs"] if position.kind == "geometry" else position.crs
-    if position.kind == "lonlat":
+    kind = position_kind(mapping, head.schema.names)
+    declared = file.info["crs"] or position.crs if kind == "geometry" else position.crs
+    if kind == "lonlat":
         declared = declared or "EPSG:4490"
     if declared is None and options.crs is None and not len(points):
         return (SourceCrs("EPSG:4490", False, "没有坐标", "no coordinates"), None)
@@ -334,7 +248,7 @@ def _find_place_system(
         declared=declared,
         working_srid=anchors.working_srid,
         inside=anchors.near_district,
-        where=layer.path.name,
+        where=layer.file,
     )
     if not crs.is_geographic or mapping.target in PLACES_THEMSELVES:
         return crs, None
@@ -347,7 +261,7 @@ def _find_place_system(
         declared=position.datum or ("cgcs2000" if crs.crs == "EPSG:4490" else None),  # type: ignore[arg-type]
         indoors=INDOORS.get(mapping.target, False if mapping.class_column else None),
         class_id=_class_id(connection, mapping),
-        where=layer.path.name,
+        where=layer.file,
     )
     return crs, verdict
 
@@ -372,7 +286,7 @@ def _row_maker(
 
 def _delivery(layer: Layer, report: DeliveryReport, department_id: int | None, options: IngestOptions) -> Delivery:
     return Delivery(
-        file=layer.path.name,
+        file=layer.file,
         file_sha256=file_sha256(layer.path),
         layer=layer.name,
         mapping=layer.mapping,

@@ -126,7 +126,7 @@ VRT = (
         ("broken.geojson", b'{"type": "FeatureCollection", "features": [', "damaged"),
         ("plan.dwg", b"AC1032", "DXF"),
         ("photo.jpg", b"\xff\xd8\xff", "not taken"),
-        ("archive.zip", b"PK\x03\x04", "unpack"),
+        ("archive.zip", b"PK\x03\x04", "archive cannot be opened"),
     ],
 )
 def test_bad_files_are_named_for_what_they_are(tmp_path: Path, name: str, content: bytes, says: str) -> None:

@@ -17,7 +17,7 @@ from rich.table import Table
 from twin.settings import read_settings
 
 if TYPE_CHECKING:
-    from ingest_gis.run_ingest import DeliveryReport
+    from ingest_gis.plan_delivery import DeliveryReport
 
 app = typer.Typer(no_args_is_help=True)
 COUNTS = ("read", "inserted", "changed", "unchanged", "rejected")
@@ -57,7 +57,8 @@ def ingest(
 
     Example: twin ingest lamps.csv --mapping lamps --datum gcj02 --dry-run
     """
-    from ingest_gis.run_ingest import IngestOptions, ingest_files
+    from ingest_gis.plan_delivery import IngestOptions
+    from ingest_gis.run_ingest import ingest_files
 
     options = IngestOptions(mapping, department, crs, datum.value, dry_run)
     console = Console(stderr=True)

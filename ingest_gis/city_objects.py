@@ -1,0 +1,154 @@
+"""City objects with faces in space, as CityJSON and CityGML deliver them, made rows; runs in the guarded child only.
+
+A row is one object that stands for itself (a building, a road); its parts (building parts, installations) are kept
+inside it. Geometry comes in three forms: `_wkb` is the outline on the ground, `_solid` all faces of the best level of
+detail (hex WKB of a PolyhedralSurface with heights), `_model` how the faces belong together: parts, shells and what
+each surface is (JSON). Coordinates are the file's own.
+"""
+
+from __future__ import annotations
+
+import json
+import struct
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from itertools import islice
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import shapely
+from numpy.typing import NDArray
+
+from ingest_gis.text_columns import text_batch
+
+Ring = NDArray[np.float64]  # (N, 3), the first corner not repeated
+Face = list[Ring]  # the outline, then holes
+Surface = dict[str, Any]
+MODEL_COLUMNS = ("_solid", "_model", "_ground_z", "_roof_z", "_lod", "_lods_left_out")
+FLAT_M2 = 1e-6
+SNAP = 1e-3
+POLYHEDRAL_Z, POLYGON_Z = 1015, 1003
+
+
+@dataclass
+class Part:
+    """The faces of one object or one part of it.
+
+    shells: faces in each shell (one for a surface that is no solid). surfaces: what faces are; values: which of them
+    each face is, None where nothing is said.
+    """
+
+    object_id: str
+    kind: str
+    attributes: dict[str, Any]
+    geometry: str = "MultiSurface"
+    lod: str = ""
+    faces: list[Face] = field(default_factory=list)
+    shells: list[int] = field(default_factory=list)
+    surfaces: list[Surface] = field(default_factory=list)
+    values: list[int | None] = field(default_factory=list)
+
+
+@dataclass
+class CityObject:
+    """One object with its parts (itself first, with or without faces). lods_left_out: levels not taken."""
+
+    object_id: str
+    kind: str
+    attributes: dict[str, Any]
+    parts: list[Part]
+    lods_left_out: tuple[str, ...] = ()
+
+    def faces(self) -> list[Face]:
+        """Give all faces of all parts."""
+        return [face for part in self.parts for face in part.faces]
+
+
+def columns_of(objects: Iterable[CityObject]) -> list[str]:
+    """List the attribute names of objects, in the order first met."""
+    return list(dict.fromkeys(name for item in objects for name in item.attributes))
+
+
+def batches_of(objects: Sequence[CityObject], attributes: Sequence[str], batch_rows: int) -> Iterable[pa.RecordBatch]:
+    """Make batches of rows: object_id, object_type, the attributes, MODEL_COLUMNS, `_row_no`, `_wkb`."""
+    rows, first = iter(objects), 1
+    names = ["object_id", "object_type", *attributes, *MODEL_COLUMNS]
+    while piece := list(islice(rows, batch_rows)):
+        cells = [_row(item, attributes) for item in piece]
+        columns = [list(column) for column in zip(*cells, strict=True)]
+        yield text_batch(names, columns, first, [_outline(item) for item in piece])
+        first += len(piece)
+
+
+def _row(item: CityObject, attributes: Sequence[str]) -> list[str | None]:
+    said = [_text(item.attributes.get(name)) for name in attributes]
+    faces = item.faces()
+    heights = np.concatenate([ring[:, 2] for face in faces for ring in face]) if faces else np.array([])
+    ground, roof = (heights.min(), heights.max()) if len(heights) else (None, None)
+    lod = max((part.lod for part in item.parts if part.faces), default="")
+    return [
+        item.object_id, item.kind, *said,
+        polyhedral_wkb(faces).hex() if faces else None,
+        json.dumps({"parts": [_described(part) for part in item.parts]}, ensure_ascii=False) if faces else None,
+        None if ground is None else repr(float(ground)), None if roof is None else repr(float(roof)),
+        lod or None, ",".join(item.lods_left_out) or None,
+    ]  # fmt: skip
+
+
+def _described(part: Part) -> dict[str, Any]:
+    return {
+        "id": part.object_id, "type": part.kind, "attributes": part.attributes, "geometry": part.geometry,
+        "lod": part.lod, "shells": part.shells, "surfaces": part.surfaces, "values": part.values,
+    }  # fmt: skip
+
+
+def _text(value: Any) -> str | None:
+    if value is None or isinstance(value, str):
+        return value
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    return json.dumps(value, ensure_ascii=False)
+
+
+def polyhedral_wkb(faces: Sequence[Face]) -> bytes:
+    """Write faces as ISO WKB of a PolyhedralSurface Z, little-endian, rings closed."""
+    parts = [struct.pack("<BII", 1, POLYHEDRAL_Z, len(faces))]
+    for face in faces:
+        parts.append(struct.pack("<BII", 1, POLYGON_Z, len(face)))
+        for ring in face:
+            closed = np.vstack([ring, ring[:1]])
+            parts.append(struct.pack("<I", len(closed)))
+            parts.append(closed.astype("<f8").tobytes())
+    return b"".join(parts)
+
+
+def _outline(item: CityObject) -> bytes | None:
+    """Give the outline on the ground: of the ground surfaces if they are named, else of everything seen from above."""
+    named = [
+        face
+        for part in item.parts
+        for face, kind in zip(part.faces, _kinds(part), strict=True)
+        if kind == "GroundSurface"
+    ]
+    for faces in (named, item.faces()):
+        shapes = [shape for face in faces if (shape := _from_above(face)) is not None]
+        if shapes:
+            merged = shapely.union_all(shapely.make_valid(shapely.set_precision(shapes, SNAP, mode="pointwise")))
+            areas = [part for part in shapely.get_parts(merged) if part.geom_type == "Polygon" and part.area > FLAT_M2]
+            if areas:
+                return bytes(shapely.to_wkb(areas[0] if len(areas) == 1 else shapely.MultiPolygon(areas)))
+    return None
+
+
+def _kinds(part: Part) -> list[str | None]:
+    values = part.values or [None] * len(part.faces)
+    return [None if value is None else str(part.surfaces[value].get("type")) for value in values]
+
+
+def _from_above(face: Face) -> shapely.Geometry | None:
+    rings = [ring[:, :2] for ring in face if len(ring) > 2]
+    if not rings or len(face[0]) < 3:
+        return None
+    shape = shapely.Polygon(rings[0], rings[1:])
+    return shape if shape.area > FLAT_M2 else None
