@@ -51,6 +51,7 @@ WITHOUT_HISTORY = {
     *("twin.handling_limit", "twin.hanzi_initial", "twin.job", "twin.search_entry", "twin.review_claim"),
     *("twin.search_affix", "twin.search_pending"),
     *("twin.batch", "twin.refused_delivery", "private.quarantine", "twin.observation"),
+    *("twin.unmapped_class", "twin.grid_succession", "twin.management_grid_member"),
 }
 RECORDED = """
 SELECT c.oid::regclass::text, coalesce(string_agg(substring(g.tgname FROM 9), ' ' ORDER BY g.tgname), '')
