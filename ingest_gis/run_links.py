@@ -1,28 +1,41 @@
-"""Link all records and entities to places, a few thousand at a time; running it again changes only what is new."""
+"""Link all records and entities to places, in parts, by several processes; a run broken off goes on where it was.
+
+Running it again changes only what is new: links that are still right stay, link numbers with them.
+"""
 
 from __future__ import annotations
 
+import gc
+import multiprocessing
+import os
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
 import psycopg
 
-from ingest_gis.known_places import read_known_places
-from ingest_gis.link_places import Subject, propose_links
-from ingest_gis.sql_text import statements
-from twin.actions.link_records import replace_machine_links
+from ingest_gis.known_places import KnownPlaces, read_known_places
+from ingest_gis.link_parts import COUNTS, FINISH, LinkOptions, do_next_part, plan_run
 from twin.actions.settle_places import settle_places
 from twin.cluster import server
-from twin.crs import EastNorth
-from twin.queries.link_review import SubjectKind
+from twin.errors import WorkerLost
 from twin.session import Actor, transaction
 from twin.settings import Settings
 
-SUBJECTS_AT_ONCE = 20_000
-KINDS: tuple[SubjectKind, ...] = ("record", "entity")
+PAUSE_S = 0.2
+DELIVERED = "SELECT counts FROM twin.link_part WHERE link_run_id = %s AND done_at IS NOT NULL"
+
+
+@dataclass(frozen=True)
+class LinkProgress:
+    """How far a run is: subjects done of all, subjects per second since this process began, seconds left."""
+
+    done: int
+    total: int
+    per_second: float
+    left_s: float | None
 
 
 @dataclass
@@ -34,16 +47,22 @@ class LinkReport:
     changes: Counter[str] = field(default_factory=Counter)
     outcome: Counter[str] = field(default_factory=Counter)
     unlinked: int = 0
+    resumed_at: int = 0
+    index_seconds: float = 0.0
     seconds: float = 0.0
 
 
 def run_links(
-    settings: Settings, actor_name: str = "twin link", progress: Callable[[int], None] | None = None
+    settings: Settings,
+    options: LinkOptions | None = None,
+    actor_name: str = "twin link",
+    progress: Callable[[LinkProgress], None] | None = None,
 ) -> LinkReport:
-    """Link everything. progress gets the number of subjects done.
+    """Link everything the options name; resumed_at says how many subjects an earlier run had done already.
 
-    Raises DatabaseUnavailable when there is no database.
+    Raises DatabaseUnavailable when there is no database, WorkerLost when a process ended before its part was done.
     """
+    options = options or LinkOptions()
     began, report = time.monotonic(), LinkReport()
     actor = Actor(actor_name, role="system", purpose="link records to places")
     with server.connect(settings, "ingest", autocommit=True) as connection:
@@ -51,49 +70,99 @@ def run_links(
             settle_places(cursor)
         places = read_known_places(connection, settings.city)
         report.register_version = places.register_version
-        for kind in KINDS:
-            for subjects in _read_subjects(connection, actor, kind):
-                proposals = propose_links(subjects, places)
-                with transaction(connection, actor) as cursor:
-                    numbers = [subject.number for subject in subjects]
-                    report.changes.update(
-                        replace_machine_links(cursor, kind, numbers, proposals, places.register_version)
-                    )
-                report.subjects += len(subjects)
-                report.outcome.update(f"{item.method}:{item.state}" for item in proposals)
-                report.unlinked += len(subjects) - len({(item.record_id, item.entity_id) for item in proposals})
-                if progress is not None:
-                    progress(report.subjects)
+        report.index_seconds = time.monotonic() - began
+        with transaction(connection, actor) as cursor:
+            run = plan_run(cursor, options, places.register_version)
+        watch = _Watch(connection, run, progress)
+        report.resumed_at = watch.done
+        if options.processes > 1 and watch.total > options.part_size:
+            _in_processes(settings, actor, run, places, options, watch)
+        else:
+            _work(connection, actor, run, places, options.only_new, watch.step)
+        with transaction(connection, actor) as cursor:
+            for (counts,) in cursor.execute(DELIVERED, (run,)).fetchall():
+                report.changes.update(counts["changes"])
+                report.outcome.update(counts["outcome"])
+                report.unlinked += counts["unlinked"]
+                report.subjects += counts["subjects"]
+            cursor.execute(FINISH, (run,))
     report.seconds = time.monotonic() - began
     return report
 
 
-def _read_subjects(connection: psycopg.Connection[Any], actor: Actor, kind: SubjectKind) -> Iterator[list[Subject]]:
-    """Read records or entities in the order of their numbers, so many at a time."""
-    after = 0
-    while True:
-        with transaction(connection, actor) as cursor:
-            cursor.execute(statements("link")[kind], {"after": after, "count": SUBJECTS_AT_ONCE})
-            rows = cursor.fetchall()
-        if not rows:
-            return
-        after = rows[-1][0] if kind == "record" else rows[-1][1]
-        yield [_subject(row) for row in rows]
+class _Watch:
+    """Counts what is done of a run, whoever does it, and tells it."""
+
+    def __init__(
+        self, connection: psycopg.Connection[Any], run: int, progress: Callable[[LinkProgress], None] | None
+    ) -> None:
+        self._connection, self._run, self._progress = connection, run, progress
+        self._began = time.monotonic()
+        self.done = self.total = 0
+        self._look()
+        self._first = self.done
+
+    def _look(self) -> None:
+        row = self._connection.execute(COUNTS, (self._run,)).fetchone()
+        self.done, self.total = (int(row[0]), int(row[1])) if row else (0, 0)
+
+    def step(self) -> None:
+        """Look again and report."""
+        self._look()
+        rate = (self.done - self._first) / max(1e-6, time.monotonic() - self._began)
+        if self._progress is not None:
+            left = (self.total - self.done) / rate if rate > 0 else None
+            self._progress(LinkProgress(self.done, self.total, rate, left))
 
 
-def _subject(row: tuple[Any, ...]) -> Subject:
-    record_id, entity_id, department_id, kind, name, asset_code, building_code, class_code, address, *where = row
-    east, north, grid_id = where
-    return Subject(
-        record_id=record_id,
-        entity_id=entity_id,
-        department_id=department_id,
-        kind=kind,
-        name=name,
-        asset_code=asset_code,
-        building_code=building_code,
-        class_code=class_code,
-        address=address,
-        point=None if east is None else EastNorth(east, north),
-        grid_id=grid_id,
-    )
+def _work(
+    connection: psycopg.Connection[Any], actor: Actor, run: int, places: KnownPlaces, only_new: bool,
+    step: Callable[[], None],
+) -> None:  # fmt: skip
+    """Do parts until none is left."""
+    while (done := do_next_part(connection, actor, run, places, only_new)) is not None:
+        if done:
+            step()
+        else:
+            time.sleep(PAUSE_S)
+
+
+def _in_processes(
+    settings: Settings, actor: Actor, run: int, places: KnownPlaces, options: LinkOptions, watch: _Watch
+) -> None:
+    """Let several processes share the parts; the places are shared with them, not copied."""
+    fork = multiprocessing.get_context("fork")
+    gc.collect()
+    gc.freeze()  # else the children's collector would touch, and so copy, the whole register
+    mine = os.getpid()
+    workers = [
+        fork.Process(target=_be_a_worker, args=(settings, actor, run, places, options.only_new, mine), daemon=True)
+        for _ in range(options.processes)
+    ]
+    for worker in workers:
+        worker.start()
+    try:
+        while any(worker.is_alive() for worker in workers):
+            for worker in workers:
+                worker.join(PAUSE_S)
+            watch.step()
+    finally:
+        gc.unfreeze()
+        for worker in workers:
+            if worker.is_alive():
+                worker.terminate()
+            worker.join()
+    if any(worker.exitcode for worker in workers):
+        raise WorkerLost(
+            "一个关联进程中断 (a linking process ended before its part was done)",
+            do="再运行一次 twin link run 即可继续 (run twin link run again: it goes on where it was)",
+        )
+
+
+def _be_a_worker(settings: Settings, actor: Actor, run: int, places: KnownPlaces, only_new: bool, parent: int) -> None:
+    def step() -> None:
+        if os.getppid() != parent:
+            raise SystemExit(1)
+
+    with server.connect(settings, "ingest", autocommit=True) as connection:
+        _work(connection, actor, run, places, only_new, step)

@@ -1,43 +1,27 @@
-"""Find the register entry an address means: n-gram candidates, number-aware score, hard number gate, margin."""
+"""Find the register entry an address means: candidates by n-grams and numbers, score, hard number gate, margin."""
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
-from typing import Literal
+from typing import Any, Literal
 
-import numpy as np
-from numpy.typing import NDArray
-from scipy import sparse
-
+from ingest_gis.address.compare import Comparison, compare, differing_numbers, in_words, verdicts, weigh
 from ingest_gis.address.normalise import Normaliser, Region
-from ingest_gis.address.parse import AddressParser, Gazetteer, ParsedAddress
-from ingest_gis.address.similarity import Comparison, bare, compare, in_words
+from ingest_gis.address.parse import ParsedAddress
+from ingest_gis.address.register import AddressRegister, RegisterEntry, RegisterRow
+from ingest_gis.address.similarity import bare
 
-CANDIDATES = 40
 ACCEPT_SCORE, ACCEPT_MARGIN = 0.88, 0.04
 CORROBORATED_SCORE, CORROBORATED_PARTS = 0.8, 3
 REVIEW_SCORE = 0.6
-CHUNK = 256
+RIVALS = 5
+REMEMBERED = 400_000
 Decision = Literal["accept", "review", "none"]
+Rival = tuple[RegisterEntry, float]
 
 
-@dataclass(frozen=True)
-class RegisterEntry:
-    """One standard address: its row, the building it belongs to (None if unknown), and its components."""
-
-    address_id: int
-    building_id: int | None
-    parsed: ParsedAddress
-
-    @property
-    def place(self) -> tuple[str, int]:
-        """What it points at: the building where one is known, else the address itself."""
-        return ("building", self.building_id) if self.building_id is not None else ("address", self.address_id)
-
-
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class AddressMatch:
     """What the matcher thinks of one address.
 
@@ -51,17 +35,25 @@ class AddressMatch:
     margin: float = 0.0
     reason_zh: str = "登记中没有相近的地址"
     reason_en: str = "no similar address in the register"
-    rivals: tuple[tuple[RegisterEntry, float], ...] = field(default=())
+    rivals: tuple[Rival, ...] = field(default=())
+    given: ParsedAddress = field(default_factory=ParsedAddress)
 
-
-@dataclass(frozen=True)
-class RegisterRow:
-    """An address as the twin keeps it: normalised text and the components its delivery stated."""
-
-    address_id: int
-    building_id: int | None
-    normalised: str
-    components: dict[str, str]
+    def weighed(self) -> dict[str, Any]:
+        """Give a reviewer's view: the parts given down to the building, and the candidates with their differences."""
+        if self.entry is None:
+            return {}
+        return {
+            "given": self.given.components(),
+            "candidates": [
+                {
+                    "address_id": entry.address_id,
+                    "building_id": entry.building_id,
+                    "score": round(score, 4),
+                    "parts": verdicts(self.given, entry.parsed),
+                }
+                for entry, score in ((self.entry, self.score), *self.rivals)
+            ],
+        }
 
 
 class AddressMatcher:
@@ -70,114 +62,78 @@ class AddressMatcher:
     def __init__(
         self, rows: Sequence[RegisterRow], region: Region, towns: Sequence[str], communities: Sequence[str]
     ) -> None:
-        """Build the candidate index.
+        """Index the register.
 
-        rows: the register. towns, communities: official names of the administrative units.
+        rows: the register, aliases with it. towns, communities: official names of the administrative units.
         """
-        stated = [row.components for row in rows]
         self.normalise = Normaliser(region)
-        self.parse = AddressParser(
-            Gazetteer.of(
-                towns,
-                communities,
-                (item.get("road", "") for item in stated),
-                (item.get("compound", "") for item in stated),
-            )
-        )
-        self.entries = [RegisterEntry(row.address_id, row.building_id, self._components(row)) for row in rows]
-        self._vocabulary: dict[str, int] = {}
-        self._index = self._build_index()
-        self._places_of_compound: dict[str, set[tuple[str, int]]] = {}
-        self._gates_of_compound: dict[str, set[tuple[str, str]]] = {}
-        for entry in self.entries:
-            if entry.parsed.compound:
-                name = bare(entry.parsed.compound)
-                self._places_of_compound.setdefault(name, set()).add(entry.place)
-                self._gates_of_compound.setdefault(name, set()).add((entry.parsed.road, entry.parsed.number))
+        self.register = AddressRegister(rows, region, towns, communities)
+        self.parse = self.register.parse
+        self._known: dict[ParsedAddress, AddressMatch] = {}
 
-    def _components(self, row: RegisterRow) -> ParsedAddress:
-        """Read an entry's components from its text; what its delivery stated in columns of its own goes first."""
-        parsed = self.parse(row.normalised)
-        said = row.components
-        return replace(
-            parsed,
-            road=said.get("road") or parsed.road,
-            number=said.get("number") or parsed.number,
-            compound=said.get("compound") or parsed.compound,
-            building=said.get("building") or parsed.building,
-        )
+    @property
+    def entries(self) -> list[RegisterEntry]:
+        """The register's texts."""
+        return self.register.entries
 
     def match(self, texts: Sequence[str]) -> list[AddressMatch]:
-        """Match addresses as written by hand; one answer each, in order."""
-        answers: list[AddressMatch] = []
-        for start in range(0, len(texts), CHUNK):
-            given = [self.parse(self.normalise(text)) for text in texts[start : start + CHUNK]]
-            answers += [self._decide(*pair) for pair in zip(given, self._candidates(given), strict=True)]
-        return answers
+        """Match addresses as written by hand; one answer each, in order. What is written alike is weighed once."""
+        return [self._match(self.read(text)) for text in texts]
 
-    # ---- candidates: character 1-2-grams of the names, whole tokens for the numbers, TF-IDF
-    def _build_index(self) -> sparse.csr_matrix:
-        counts = [Counter(_features(entry.parsed)) for entry in self.entries]
-        for features in counts:
-            for feature in features:
-                self._vocabulary.setdefault(feature, len(self._vocabulary))
-        matrix = self._matrix(counts)
-        documents = np.asarray((matrix > 0).sum(axis=0)).ravel()
-        self._idf: NDArray[np.float64] = np.log((1 + len(counts)) / (1 + documents)) + 1.0
-        return sparse.csr_matrix(_unit_rows(sparse.csr_matrix(matrix @ sparse.diags(self._idf))).T)
+    def read(self, text: str) -> ParsedAddress:
+        """Normalise and parse one address."""
+        return self.register.as_village(self.parse(self.normalise(text)))
 
-    def _matrix(self, counts: Sequence[Counter[str]]) -> sparse.csr_matrix:
-        rows, columns, values = [], [], []
-        for row, features in enumerate(counts):
-            for feature, count in features.items():
-                column = self._vocabulary.get(feature)
-                if column is not None:
-                    rows.append(row)
-                    columns.append(column)
-                    values.append(float(count))
-        return sparse.csr_matrix((values, (rows, columns)), shape=(len(counts), max(1, len(self._vocabulary))))
+    def _match(self, given: ParsedAddress) -> AddressMatch:
+        known = self._known.get(given)
+        if known is None:
+            if len(self._known) >= REMEMBERED:
+                self._known.clear()
+            known = self._known[given] = self._decide(given)
+        return known
 
-    def _candidates(self, given: Sequence[ParsedAddress]) -> Iterator[NDArray[np.int64]]:
-        queries = self._matrix([Counter(_features(parsed)) for parsed in given])
-        if not self.entries:
-            yield from (np.zeros(0, np.int64) for _ in given)
-            return
-        likeness = sparse.csr_matrix(_unit_rows(sparse.csr_matrix(queries @ sparse.diags(self._idf))) @ self._index)
-        for row in range(len(given)):
-            span = slice(likeness.indptr[row], likeness.indptr[row + 1])
-            found, values = likeness.indices[span], likeness.data[span]
-            if len(found) > CANDIDATES:
-                found = found[np.argpartition(-values, CANDIDATES)[:CANDIDATES]]
-            yield found.astype(np.int64)
-
-    # ---- decision
-    def _decide(self, given: ParsedAddress, candidates: NDArray[np.int64]) -> AddressMatch:
+    def _decide(self, given: ParsedAddress) -> AddressMatch:
         scored = []
-        for index in candidates:
+        for index in self.register.candidates(given):
             comparison = compare(given, self.entries[index].parsed)
             if comparison is not None and comparison.score >= REVIEW_SCORE * 0.8:
                 scored.append((self.entries[index], comparison))
         if not scored:
-            return AddressMatch("none")
-        scored.sort(key=lambda pair: (-pair[1].score, not pair[1].exact, pair[0].address_id))
+            return self._unknown(given)
+        scored.sort(key=lambda pair: (-pair[1].score, not pair[1].exact, pair[0].alias != "", pair[0].address_id))
         best, comparison = scored[0]
         others = _best_elsewhere(best, scored)
         margin = comparison.score - others[0][1].score if others else 1.0
-        rivals = tuple((entry, other.score) for entry, other in others[:5])
+        rivals = tuple((entry, other.score) for entry, other in others[:RIVALS])
         zh, en = in_words(comparison)
+        if best.alias:
+            zh, en = f"{zh} (别名)", f"{en} (by an alias)"
         rival_exact = bool(others) and others[0][1].exact
         if self._is_sure(given, comparison, margin, rival_exact):
-            return AddressMatch("accept", best, comparison.score, margin, zh, en, rivals)
+            return AddressMatch("accept", best, comparison.score, margin, zh, en, rivals, given)
         says_which = {"number", "building", "compound"} & {*comparison.agreeing, *comparison.fuzzy}
         if given.relative or not says_which or comparison.score < REVIEW_SCORE:
-            return AddressMatch("none", rivals=rivals)
-        why_zh, why_en = self._doubt(comparison, margin)
-        return AddressMatch("review", best, comparison.score, margin, f"{zh}; {why_zh}", f"{en}; {why_en}", rivals)
+            return AddressMatch("none", rivals=rivals, given=given)
+        why_zh, why_en = self._doubt(given, comparison, margin)
+        return AddressMatch(
+            "review", best, comparison.score, margin, f"{zh}; {why_zh}", f"{en}; {why_en}", rivals, given
+        )
+
+    def _unknown(self, given: ParsedAddress) -> AddressMatch:
+        """Say why nothing fits: the road is known and the number is not, or nothing is."""
+        if given.number and given.road in self.register.roads.names:
+            return AddressMatch(
+                "none", given=given, reason_zh="登记中这条路没有这个门牌号",
+                reason_en="the road has no such number in the register",
+            )  # fmt: skip
+        return AddressMatch("none", given=given)
 
     def _is_sure(self, given: ParsedAddress, comparison: Comparison, margin: float, rival_exact: bool) -> bool:
+        if given.unread_number:
+            return False
         if not comparison.identifies or "building" in comparison.silent or "town" in comparison.clashing:
             return False
-        if set(comparison.agreeing) | set(comparison.fuzzy) == {"compound"} and not self._only_building_of(given):
+        if not {"number", "building"} & {*comparison.agreeing, *comparison.fuzzy} and margin < ACCEPT_MARGIN:
             return False
         if comparison.exact:
             return margin > 0 or not rival_exact
@@ -189,12 +145,12 @@ class AddressMatcher:
         """A road written wrongly is forgiven when all else agrees and the compound stands at one gate only."""
         if len(comparison.agreeing) < CORROBORATED_PARTS or comparison.score < CORROBORATED_SCORE:
             return False
-        return "compound" in comparison.agreeing and len(self._gates_of_compound.get(bare(given.compound), ())) == 1
+        gates = self.register.gates_of_compound.get(bare(given.compound), ())
+        return "compound" in comparison.agreeing and len(gates) == 1
 
-    def _only_building_of(self, given: ParsedAddress) -> bool:
-        return len(self._places_of_compound.get(bare(given.compound), ())) == 1
-
-    def _doubt(self, comparison: Comparison, margin: float) -> tuple[str, str]:
+    def _doubt(self, given: ParsedAddress, comparison: Comparison, margin: float) -> tuple[str, str]:
+        if given.unread_number:
+            return "地址中有一个读不懂的数字", "the address has a number that could not be read"
         if not comparison.identifies:
             return "不足以确定到一栋楼", "not enough to tell the building"
         if "building" in comparison.silent:
@@ -203,18 +159,30 @@ class AddressMatcher:
             return "另有同样相近的地址", "another address is as similar"
         return "相近但不确定", "similar but not certain"
 
-
-def _features(parsed: ParsedAddress) -> list[str]:
-    features = []
-    for name in (bare(parsed.road), bare(parsed.compound), parsed.community[:2] if not parsed.road else ""):
-        features += list(name)
-        features += [name[at : at + 2] for at in range(len(name) - 1)]
-    return features + [f"{kind}={value}" for kind, value in (("n", parsed.number), ("b", parsed.building)) if value]
-
-
-def _unit_rows(matrix: sparse.csr_matrix) -> sparse.csr_matrix:
-    lengths = np.sqrt(np.asarray(matrix.multiply(matrix).sum(axis=1)).ravel())
-    return sparse.csr_matrix(sparse.diags(1.0 / np.maximum(lengths, 1e-12)) @ matrix)
+    def explain(self, text: str) -> dict[str, Any]:
+        """Tell a person how an address is read and what the register has near it, differing numbers included."""
+        given = self.read(text)
+        answer = replace(self._match(given))
+        near = [self.entries[at] for at in self.register.neighbours(given)]
+        return {
+            "normalised": self.normalise(text),
+            "parts": given.components(),
+            "decision": answer.decision,
+            "score": answer.score,
+            "margin": answer.margin,
+            "reason_zh": answer.reason_zh,
+            "reason_en": answer.reason_en,
+            "candidates": answer.weighed().get("candidates", []),
+            "neighbours": [
+                {
+                    "address_id": entry.address_id,
+                    "text": entry.parsed.to_building(),
+                    "score": round(weigh(given, entry.parsed).score, 4),
+                    "differs": list(differing_numbers(given, entry.parsed)),
+                }
+                for entry in near
+            ],
+        }
 
 
 def _best_elsewhere(

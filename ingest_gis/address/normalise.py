@@ -6,25 +6,26 @@ import re
 import unicodedata
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import lru_cache
+
+from ingest_gis.address.letters import RADICALS, VARIANTS
 
 _DIGITS = ("〇零", "一壹", "二贰两", "三叁", "四肆", "五伍", "六陆", "七柒", "八捌", "九玖")
 CHINESE_DIGITS = {letter: value for value, letters in enumerate(_DIGITS) for letter in letters}
 CHINESE_UNITS = {"十": 10, "拾": 10, "百": 100, "佰": 100}
 NUMERAL = "[" + "".join(CHINESE_DIGITS) + "".join(CHINESE_UNITS) + "]"
-# Traditional and variant letters met in addresses; a whole conversion table would also touch names that mean it.
-VARIANTS = str.maketrans(
-    "號樓單區東門廣場鄉鎮縣莊園麗學醫廠國際華陽龍寧滿濱縱橫豐興業農漁鹽電車長濟橋島灣嶺賓館慶遠機關護發衛圖書廳舘",
-    "号楼单区东门广场乡镇县庄园丽学医厂国际华阳龙宁满滨纵横丰兴业农渔盐电车长济桥岛湾岭宾馆庆远机关护发卫图书厅馆",
-)
-# Radicals that PDF exports write in place of the letters themselves and NFKC leaves alone.
-RADICALS = str.maketrans("⻔⻋⻓⻢⻩⻘⻄⻮⻅⻉⻜⻝⻰", "门车长马黄青西齿见贝飞食龙")
 DASHES = re.compile(r"[‐‑‒–—―−－_~∼～至]+(?=\d)|(?<=\d)[‐‑‒–—―−－_~～]+")
 MARKS = r"[\s,，.。;；:：、'\"“”‘’·•*/\\|!！?？<>《》【】\[\]{}]+"
 NOISE = re.compile(MARKS)
 # Between two numbers a blank or a mark keeps them apart: 正阳路12 301室.
 BETWEEN_NUMBERS = re.compile(rf"(?<=[\d〇零一二三四五六七八九十百])(?:{MARKS})(?=[\d〇零一二三四五六七八九十百])")
 BRACKETS = re.compile(r"\(([^()]*)\)")
-CARRIES_NUMBER = re.compile(rf"(?:\d|{NUMERAL})+(?:号|#|栋|幢|座|单元|室|层|楼)")
+CARRIES_NUMBER = re.compile(rf"(?:\d|{NUMERAL})+(?:号|#|栋|幢|座|单元|室|层|楼|组)")
+# Digits that a form has set apart one by one: 1 2 号.
+SPACED = re.compile(r"(?<!\d)\d(?:\s\d)+(?!\d)(?!\s\d)")
+# Letters that the first pass leaves as they are, so that a second one can be spared.
+CLEAN = re.compile(r"(?:[\u4e00-\u81f2\u81f4-\u9fa50-9A-Z#]|(?<!-)-(?!-))*")
+WORD_KINDS = "医院|大学|中学|小学|幼儿园|中|厂|团|旅|师|处|所|库|队|部队|连|国道|省道|县道|路|街|里|村|户|高地|工程"
 
 
 @dataclass(frozen=True)
@@ -54,40 +55,55 @@ def _number(match: re.Match[str]) -> str:
     return str(read_numeral(match.group(0)))
 
 
-def _sub(pattern: str, put: str | Callable[[re.Match[str]], str]) -> Callable[[str], str]:
-    compiled = re.compile(pattern)
-    return lambda text: compiled.sub(put, text)
+Step = tuple[frozenset[str], re.Pattern[str], str | Callable[[re.Match[str]], str]]
 
 
+def _step(letters: str, pattern: str, put: str | Callable[[re.Match[str]], str]) -> Step:
+    """Make one step. letters: it can only change a text that has one of them."""
+    return frozenset(letters), re.compile(pattern), put
+
+
+_NUMERALS = "".join(CHINESE_DIGITS) + "".join(CHINESE_UNITS)
+_PLAIN_DIGITS = "0123456789"
 # Applied in this order until nothing changes any more.
-STEPS: tuple[Callable[[str], str], ...] = (
-    _sub(r"NO\.?(?=\d)", "#"),
-    _sub(rf"第(?=(?:\d|{NUMERAL})+(?:号|栋|幢|座|单元|室|层|楼|#))", ""),
-    _sub(rf"{NUMERAL}+(?=号|栋|幢|座|单元|室|层|楼|户|#|弄|排)", _number),
-    _sub(rf"(?<=[路街]){NUMERAL}+(?=$| )", _number),
-    _sub(r"(?<=[号栋元层室]) ", ""),
-    _sub(rf"(?<=[号栋元层])(?!{NUMERAL}*[百十])[〇零一二三四五六七八九]{{3,4}}$", _number),
-    _sub(r"(?<!\d)#(\d+)(?!\d*#)", r"\1#"),
-    _sub(r"(?<![\d])0+(?=\d+(?:-\d+)?(?:号|#|栋|幢|座|单元|层|楼))", ""),
-    _sub(r"(\d+|[A-Z]|[甲乙丙丁])(?:号楼座?|#楼|号栋|号幢|号座|栋楼|幢楼?|座(?!落))", r"\1栋"),
-    _sub(r"(\d+)楼(?=\d+单元)", r"\1栋"),
-    _sub(r"(\d+)#", r"\1号"),
-    _sub(r"(\d+)楼", r"\1层"),
-    _sub(r"号号+", "号"),
-    _sub(r"号(?:大院|院内|院)", "号"),
-    _sub(r"(\d+)[之附](?:号)?(\d{1,2})号?", r"\1-\2号"),
-    _sub(r"(?<=号)-?(\d{3,4})$", r"\1室"),
-    _sub(r"(\d+)号[之附-](\d{1,2})(?![\d-])(?:号(?!楼))?(?!栋|单元|室)", r"\1-\2号"),
-    _sub(r"(\d+)单(?=\d)", r"\1单元"),
-    _sub(r"(?<=单元)(\d{1,4})(?:号房?|房|户)$", r"\1室"),
-    _sub(r"(\d{2,4})(?:号房|房|户)$", r"\1室"),
+STEPS: tuple[Step, ...] = (
+    _step("N", r"NO\.?(?=\d)", "#"),
+    _step("第", rf"第(?=(?:\d|{NUMERAL})+(?:号|栋|幢|座|单元|室|层|楼|#|组|村民组|村民小组|小组))", ""),
+    _step(
+        _NUMERALS,
+        rf"{NUMERAL}+(?=号|栋|幢|座|单元|室|层|楼|户|#|弄|排|组|小组|村民组|村民小组|生产队|队(?=\d|$|{NUMERAL})|附\d|之\d)",
+        _number,
+    ),
+    _step(_NUMERALS, rf"(?<=\d[附之]){NUMERAL}+(?=号|$)|(?<=号[附之]){NUMERAL}+", _number),
+    _step(_NUMERALS, rf"(?<=[路街]){NUMERAL}+(?=$| )", _number),
+    _step("组队", r"(\d+)(?:村民小组|村民组|小组|生产队|队(?=\d))", r"\1组"),
+    _step(" ", r"(?<=[号栋元层室组]) ", ""),
+    _step(_NUMERALS, rf"(?<=[号栋元层])(?!{NUMERAL}*[百十])[〇零一二三四五六七八九]{{3,4}}$", _number),
+    _step("#", r"(?<![\dA-Z甲乙丙丁])#(\d+)(?!\d*#)", r"\1#"),
+    _step("0", r"(?<![\d])0+(?=\d+(?:-\d+)?(?:号|#|栋|幢|座|单元|层|楼))", ""),
+    _step("楼栋幢座", r"(\d+|[A-Z]|[甲乙丙丁])(?:号楼座?|#楼|号栋|号幢|号座|栋楼|幢楼?|座(?!落))", r"\1栋"),
+    _step("楼", r"(\d+)楼(?=\d+单元)", r"\1栋"),
+    _step("#", r"(\d+[A-Z甲乙丙丁]?)#", r"\1号"),
+    _step("楼", r"(\d+)楼", r"\1层"),
+    _step("号", r"号号+", "号"),
+    _step("院", r"号(?:大院|院内|院)", "号"),
+    _step("之附", r"(\d+)[之附](?:号)?(\d{1,2})号?", r"\1-\2号"),
+    _step("号", r"(?<=号)-?(\d{3,4})$", r"\1室"),
+    _step("之附-", r"(\d+)号[之附-](\d{1,2})(?![\d-])(?:号(?!楼))?(?!栋|单元|室)", r"\1-\2号"),
+    _step("单", r"(\d+)单(?=\d)", r"\1单元"),
+    _step("元", r"(?<=单元)(\d{1,4})(?:号房?|房|户)$", r"\1室"),
+    _step("房户", r"(\d{2,4})(?:号房|房|户)$", r"\1室"),
     # 3-2-501 behind a compound or a gate number is building, unit, room; 3-501 is building, room.
-    _sub(r"(?<=[^\d\-路街道巷弄同])(\d{1,3})-(\d{1,2})-(\d{2,4})室?$", r"\1栋\2单元\3室"),
-    _sub(r"(?<=[^\d\-路街道巷弄同])(\d{1,3})-(\d{3,4})室?$", r"\1栋\2室"),
-    _sub(r"(?<=栋)(\d{1,2})-(\d{2,4})室?$", r"\1单元\2室"),
-    _sub(r"(?<=[栋元层])(\d{3,4})$", r"\1室"),
-    # 正阳路12 -> 正阳路12号
-    _sub(r"(?<=[路街道巷弄同])(\d{1,4}(?:-\d{1,3})?)(?=$|[^\d号\-栋单室层弄])", r"\1号"),
+    _step("-", r"(?<=[^\d\-路街道巷弄同村庄])(\d{1,3})-(\d{1,2})-(\d{2,4})室?$", r"\1栋\2单元\3室"),
+    _step("-", r"(?<=[^\d\-路街道巷弄同村庄])(\d{1,3})-(\d{3,4})室?$", r"\1栋\2室"),
+    _step("栋", r"(?<=栋)(\d{1,2})-(\d{2,4})室?$", r"\1单元\2室"),
+    _step("栋元层", r"(?<=[栋元层])(\d{3,4})$", r"\1室"),
+    # 正阳路12 -> 正阳路12号, but 正阳路101医院 keeps its name.
+    _step(
+        "路街道巷弄同",
+        rf"(?<=[路街道巷弄同])(\d{{1,4}}(?:-\d{{1,3}})?)(?=$|[^\d号\-栋单室层弄])(?!{WORD_KINDS}|[A-Z甲乙丙丁](?:-\d+)?号)",
+        r"\1号",
+    ),
 )
 
 
@@ -112,8 +128,12 @@ def _unbracket(text: str) -> str:
 
 def plain_letters(text: str) -> str:
     """Write a text in half-width capitals, common letters, without blanks and punctuation."""
-    text = unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", text).translate(RADICALS).upper())
-    text = text.translate(VARIANTS)
+    if CLEAN.fullmatch(text) and text.isascii() is False and text.translate(VARIANTS) == text:
+        return text
+    if not unicodedata.is_normalized("NFKC", text):
+        text = unicodedata.normalize("NFKC", text)
+    text = unicodedata.normalize("NFKC", text.translate(RADICALS).upper())
+    text = SPACED.sub(lambda match: re.sub(r"\s", "", match[0]), text.translate(VARIANTS))
     kept = BETWEEN_NUMBERS.sub("\ue000", _unbracket(text))
     return DASHES.sub("-", NOISE.sub("", kept)).replace("\ue000", " ")
 
@@ -124,16 +144,25 @@ class Normaliser:
     def __init__(self, region: Region) -> None:
         """Prepare for a region."""
         self._prefix = region.prefix()
+        self._normalise = lru_cache(maxsize=65536)(self._rewrite)
 
     def __call__(self, text: str) -> str:
         """Normalise one address. Applying it twice changes nothing; a text without a single letter gives ""."""
+        return self._normalise(text)
+
+    def _rewrite(self, text: str) -> str:
         text = plain_letters(text)
         for _ in range(20):
             before = text
             text = self._prefix.sub("", text)
-            for step in STEPS:
-                text = step(text)
-            text = plain_letters(text)
+            letters = set(text)
+            for needed, pattern, put in STEPS:
+                if not needed.isdisjoint(letters):
+                    changed = pattern.sub(put, text)
+                    if changed is not text:
+                        text, letters = changed, set(changed)
+            if text != before or not CLEAN.fullmatch(text):
+                text = plain_letters(text)
             if text == before:
                 break
         return text.strip("-#()")

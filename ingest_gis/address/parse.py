@@ -1,4 +1,4 @@
-"""Take a normalised address apart: town, community, road, gate number, compound, building, unit, floor, room."""
+"""Take a normalised address apart: town, community, group, road, gate number, compound, building, unit, floor, room."""
 
 from __future__ import annotations
 
@@ -15,19 +15,29 @@ COMPOUND_ENDINGS = (
 ROAD = re.compile(
     r"(?P<road>[^\d\-号栋]{1,10}?(?:大街|大道|路|街(?!道)|胡同|道(?!办))(?:[^\d\-号栋]{1,3}?巷|\d+巷)?|[^\d\-号栋]{1,8}?巷)"
 )
-NUMBER = re.compile(r"(?P<number>\d+(?:-\d+)?)号")
+GROUP = re.compile(r"(?P<group>\d+)组")
+NUMBER = re.compile(r"(?P<number>\d+[A-Z甲乙丙丁]?(?:-\d+)?)号|(?P<before>[甲乙丙丁])(?P<after>\d+)号")
 BUILDING = re.compile(r"(?P<building>\d+|[A-Z]|[甲乙丙丁])栋")
 SECOND_NUMBER = re.compile(r"(?P<building>\d+)号(?=$|\d+单元|\d+层|\d+室|[^\d])")
 UNIT = re.compile(r"(?P<unit>\d+)单元")
 FLOOR = re.compile(r"(?P<floor>\d+)层")
 ROOM = re.compile(r"(?P<room>[A-Z]?\d+(?:-\d+)?)室")
+UNREAD = re.compile(r"\d|^[A-Z甲乙丙丁]")
+# Where along the road a house stands says nothing its number does not: 正阳路路北12号.
+SIDE = re.compile(r"(?:路|街)?[东西南北](?:侧|边|面)?(?=[\d甲乙丙丁])")
+# Near something, not at it.
 RELATIVE = re.compile(
-    r"交叉口|交汇处|路口|对面|对过|附近|旁边|旁|隔壁|斜对|[东西南北]\d+米|向[东西南北]|以[东西南北]|门口|[东西南北]门|[东西南北]侧"
+    r"交叉口|交汇处|交叉|路口|对面|对过|附近|旁边|旁|隔壁|斜对|往?[东西南北]{1,2}(?:约|方向)?\d+米|向[东西南北]|以[东西南北]|[东西南北](?:侧|邻|面)"
 )
-COMPOUND = re.compile(rf"(?P<compound>[^\d\-]{{1,16}}?(?:{COMPOUND_ENDINGS}))(?=$|[\dA-Z甲乙丙丁])")
+# A gate of the place is the place: 商厦东门.
+GATE = re.compile(r"(?:[东西南北正大]{1,2}门|门口|门前|大门口|院内|内)$")
+COMPOUND = re.compile(
+    rf"(?P<compound>[^\d\-]{{1,16}}?(?:{COMPOUND_ENDINGS})(?:[一二三四五六七八九]期|[东西南北中][区院]|[A-H]区)?)"
+    r"(?=$|[\dA-Z甲乙丙丁]|[东西南北正大]{1,2}门|门口)"
+)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class ParsedAddress:
     """The components of one address; "" where it does not say. relative: it only says near what, not where.
 
@@ -36,6 +46,7 @@ class ParsedAddress:
 
     town: str = ""
     community: str = ""
+    group: str = ""
     road: str = ""
     number: str = ""
     compound: str = ""
@@ -46,9 +57,14 @@ class ParsedAddress:
     relative: bool = False
     rest: str = ""
 
+    @property
+    def unread_number(self) -> bool:
+        """Whether a number, or a letter that belongs to one, was left that no component took."""
+        return UNREAD.search(self.rest) is not None
+
     def components(self) -> dict[str, str]:
         """Give the named components that are there, without unit-inside parts that are private (floor, room)."""
-        public = ("town", "community", "road", "number", "compound", "building", "unit")
+        public = ("town", "community", "group", "road", "number", "compound", "building", "unit")
         return {
             item.name: getattr(self, item.name)
             for item in fields(self)
@@ -57,7 +73,8 @@ class ParsedAddress:
 
     def to_building(self) -> str:
         """Write the address in its one form, cut at building level: no unit, floor, room and no unknown words."""
-        parts = [self.town, self.community, self.road, f"{self.number}号" if self.number else "", self.compound]
+        village = [self.town, self.community, f"{self.group}组" if self.group else ""]
+        parts = [*village, self.road, f"{self.number}号" if self.number else "", self.compound]
         return "".join([*parts, f"{self.building}栋" if self.building else ""])
 
 
@@ -81,7 +98,7 @@ class Gazetteer:
         """Make a gazetteer from official names (宁海街道, 东关社区居民委员会); bare names find them again."""
         return cls(
             {bare_name(name, TOWN_ENDINGS): name for name in towns},
-            {bare_name(name, COMMUNITY_ENDINGS): name for name in communities},
+            {bare_community(name): name for name in communities},
             frozenset(filter(None, roads)),
             frozenset(filter(None, compounds)),
         )
@@ -92,6 +109,14 @@ def bare_name(name: str, endings: tuple[str, ...]) -> str:
     for ending in endings:
         if name.endswith(ending) and len(name) > len(ending) + 1:
             return name.removesuffix(ending)
+    return name
+
+
+def bare_community(name: str) -> str:
+    """Cut all of its kind off a community's name: 张家村村民委员会 and 张家村 -> 张家."""
+    short = bare_name(name, COMMUNITY_ENDINGS)
+    while short != name:
+        name, short = short, bare_name(short, COMMUNITY_ENDINGS)
     return name
 
 
@@ -128,14 +153,27 @@ class AddressParser:
         rest = self._take_unit(
             rest, found, "community", self._communities, self._official_communities, COMMUNITY_ENDINGS
         )
-        rest = _take(NUMBER, self._take_road(rest, found), found)
+        if "community" in found:
+            rest = _take(GROUP, rest, found)
+        rest = self._take_gate(self._take_road(rest, found), found)
         rest = self._take_compound(rest, found)
         if "road" not in found and "compound" in found:
-            rest = _take(NUMBER, self._take_road(rest, found), found) if self._opens_road(rest) else rest
+            rest = self._take_gate(self._take_road(rest, found), found) if self._opens_road(rest) else rest
+            rest = rest if "group" in found else _take(GROUP, rest, found)
         for pattern in (BUILDING, UNIT, FLOOR, ROOM):
             rest = _take(pattern, rest, found)
         rest = _take_loose_building(rest, found)
-        return ParsedAddress(**found, relative=RELATIVE.search(rest) is not None, rest=rest)
+        return ParsedAddress(**found, relative=RELATIVE.search(rest) is not None, rest=GATE.sub("", rest))
+
+    def _take_gate(self, text: str, found: dict[str, str]) -> str:
+        """Take the gate number, behind a word for the side of the road; 甲12号 and 12甲号 are the same."""
+        if "road" in found and (side := SIDE.match(text)):
+            text = text[side.end() :]
+        match = NUMBER.match(text)
+        if not match:
+            return text
+        found["number"] = match["number"] or f"{match['after']}{match['before']}"
+        return text[match.end() :]
 
     def _take_unit(
         self,
@@ -150,10 +188,13 @@ class AddressParser:
         for name in names.starting(text):
             tail = text.removeprefix(name)
             ending = next((item for item in endings if tail.startswith(item)), None)
-            if ending is None and not self._stands_alone(text, tail):
+            at_number = part == "community" and tail[:1].isdigit() and not ROAD.match(text)
+            if ending is None and not (at_number or self._stands_alone(text, tail)):
                 continue
             found[part] = official[name]
-            return tail.removeprefix(ending or "")
+            rest = tail.removeprefix(ending or "")
+            again = next((item for item in (name + (ending or ""), official[name]) if rest.startswith(item)), "")
+            return rest.removeprefix(again)  # a form that prints the town, and a clerk who writes it too
         return text
 
     def _stands_alone(self, text: str, tail: str) -> bool:

@@ -5,8 +5,9 @@ from __future__ import annotations
 import random
 from dataclasses import dataclass
 
-from ingest_gis.address.match import AddressMatcher, RegisterRow
+from ingest_gis.address.match import AddressMatcher
 from ingest_gis.address.normalise import Normaliser, Region
+from ingest_gis.address.register import RegisterRow
 
 REGION = Region("牟平区", ("牟平县",), ("山东省", "山东", "烟台市", "烟台"))
 TOWNS = ["宁海街道", "文化街道", "武宁街道", "大窑街道"]

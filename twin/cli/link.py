@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import getpass
+from enum import StrEnum
 from typing import TYPE_CHECKING, Annotated, Any
 
 import orjson
@@ -17,25 +18,52 @@ if TYPE_CHECKING:
     from twin.session import Actor
 
 app = typer.Typer(no_args_is_help=True)
+
+
+class Kind(StrEnum):
+    """What can be linked."""
+
+    RECORD = "record"
+    ENTITY = "entity"
+
+
 AsJson = Annotated[bool, typer.Option("--json", help="Print the result as JSON.")]
 By = Annotated[str | None, typer.Option("--by", help="Who decides; by default the user of this computer.")]
 
 
 @app.command()
-def run(as_json: AsJson = False) -> None:
+def run(
+    kind: Annotated[
+        list[Kind] | None, typer.Option("--kind", help="Only these: record or entity. May be given twice.")
+    ] = None,
+    only_new: Annotated[bool, typer.Option("--only-new", help="Only what has no link yet.")] = False,
+    processes: Annotated[int, typer.Option(min=1, max=64, help="How many processes share the work.")] = 2,
+    as_json: AsJson = False,
+) -> None:
     """Link records and entities to buildings, assets and addresses: 关联.
 
-    Safe to run again: people's decisions stay, links that are still right stay as they are.
+    Safe to run again: people's decisions stay, links that are still right stay as they are. A run that was broken off
+    goes on where it was.
 
     Example: twin link run
-    """
-    from ingest_gis.run_links import run_links
 
+    Example: twin link run --only-new --kind record
+    """
+    from ingest_gis.link_parts import LinkOptions
+    from ingest_gis.run_links import LinkProgress, run_links
+
+    kinds: tuple[Any, ...] = tuple(item.value for item in kind or ()) or ("entity", "record")
     console = Console(stderr=True)
     with console.status("关联中 linking") as shown:
-        report = run_links(read_settings(), progress=lambda done: shown.update(f"关联中 linking: {done:,}"))
+
+        def show(at: LinkProgress) -> None:
+            left = "" if at.left_s is None else f", 剩余 left {at.left_s:,.0f} s"
+            shown.update(f"关联中 linking: {at.done:,} / {at.total:,}, {at.per_second:,.0f}/s{left}")
+
+        report = run_links(read_settings(), LinkOptions(kinds, only_new, processes), progress=show)
     if as_json:
-        _print_json({**vars(report), "seconds": round(report.seconds, 3)})
+        rounded = {name: round(getattr(report, name), 3) for name in ("seconds", "index_seconds")}
+        _print_json({**vars(report), **rounded})
         return
     table = Table("方式 method", "结果 state", "条数 links")
     for name, count in sorted(report.outcome.items()):

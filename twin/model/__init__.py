@@ -1,6 +1,6 @@
 """The city's tables as SQLAlchemy models, one file per part of the city."""
 
-from twin.model.addresses import Address
+from twin.model.addresses import Address, AddressAlias
 from twin.model.assets import Asset
 from twin.model.base import Base
 from twin.model.buildings import Building
@@ -9,7 +9,7 @@ from twin.model.class_words import ClassWord, UnmappedClass
 from twin.model.entities import Entity, PrivateEntity
 from twin.model.events import Event
 from twin.model.history import AuditEntry, PrivateVersion, Version
-from twin.model.links import Link, ReviewClaim
+from twin.model.links import Link, LinkPart, LinkRun, ReviewClaim
 from twin.model.places import AdminUnit, Grid, GridSuccession, ManagementGrid, ManagementGridMember
 from twin.model.records import Batch, PrivateRecord, QuarantinedRow, Record, RefusedDelivery
 from twin.model.responsibility import Responsibility
@@ -19,6 +19,7 @@ from twin.model.system import City, Department, Evidence, HanziInitial, Job, Sea
 
 __all__ = [
     "Address",
+    "AddressAlias",
     "AdminUnit",
     "Asset",
     "AssetClass",
@@ -41,6 +42,8 @@ __all__ = [
     "HanziInitial",
     "Job",
     "Link",
+    "LinkPart",
+    "LinkRun",
     "ManagementGrid",
     "ManagementGridMember",
     "Observation",

@@ -34,3 +34,18 @@ class Address(Base):
     evidence_id: Mapped[Big | None] = mapped_column(ForeignKey("twin.evidence.evidence_id"))
     valid_from: Mapped[datetime] = mapped_column(server_default=FetchedValue())
     valid_to: Mapped[datetime | None]
+
+
+class AddressAlias(Base):
+    """Another text of a standard address: an old name, how people say it."""
+
+    __tablename__ = "address_alias"
+    __table_args__ = {"schema": "twin"}  # noqa: RUF012
+
+    address_alias_id: Mapped[Big] = mapped_column(Identity(always=True), primary_key=True)
+    address_id: Mapped[Big] = mapped_column(ForeignKey("twin.address.address_id", ondelete="CASCADE"))
+    alias: Mapped[str]
+    normalised: Mapped[str]
+    kind: Mapped[str]
+    valid_from: Mapped[datetime] = mapped_column(server_default=FetchedValue())
+    valid_to: Mapped[datetime | None]

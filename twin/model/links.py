@@ -7,7 +7,7 @@ from datetime import datetime
 from sqlalchemy import FetchedValue, ForeignKey, Identity
 from sqlalchemy.orm import Mapped, mapped_column
 
-from twin.model.base import Base, Big, Json, Real
+from twin.model.base import Base, Big, Json, Real, Small
 
 
 class Link(Base):
@@ -49,3 +49,39 @@ class ReviewClaim(Base):
     claimed_by: Mapped[str]
     claimed_at: Mapped[datetime] = mapped_column(server_default=FetchedValue())
     claimed_until: Mapped[datetime]
+
+
+class LinkRun(Base):
+    """One run of linking, in parts."""
+
+    __tablename__ = "link_run"
+    __table_args__ = {"schema": "twin"}  # noqa: RUF012
+
+    link_run_id: Mapped[Big] = mapped_column(Identity(always=True), primary_key=True)
+    fingerprint: Mapped[str]
+    register_version: Mapped[int]
+    only_new: Mapped[bool]
+    state: Mapped[str]
+    subjects: Mapped[Big] = mapped_column(server_default=FetchedValue())
+    started_at: Mapped[datetime] = mapped_column(server_default=FetchedValue())
+    finished_at: Mapped[datetime | None]
+
+
+class LinkPart(Base):
+    """Some subjects of a run: done in the same transaction as their links."""
+
+    __tablename__ = "link_part"
+    __table_args__ = {"schema": "twin"}  # noqa: RUF012
+
+    link_part_id: Mapped[Big] = mapped_column(Identity(always=True), primary_key=True)
+    link_run_id: Mapped[Big] = mapped_column(ForeignKey("twin.link_run.link_run_id", ondelete="CASCADE"))
+    phase: Mapped[Small]
+    kind: Mapped[str]
+    from_id: Mapped[Big | None]
+    to_id: Mapped[Big | None]
+    ledger_department_id: Mapped[int | None] = mapped_column(ForeignKey("twin.department.department_id"))
+    ledger_kind: Mapped[str | None]
+    ledger_class: Mapped[str | None]
+    subjects: Mapped[Big]
+    counts: Mapped[Json | None]
+    done_at: Mapped[datetime | None]

@@ -212,7 +212,9 @@ def _weighed(links: Iterable[Mapping[str, Any]]) -> list[dict[str, Any]]:
     for link in open_links:
         for item in link["weighed"].get("candidates", ()):
             place = (item.get("asset_id"), item.get("building_id") or ("address", item.get("address_id")))
-            known = found.setdefault(place, {"link_id": None, "state": None, "method": link["method"], **item})
+            known = found.setdefault(
+                place, {"link_id": None, "state": None, "method": link["method"], "parts": {}, **item}
+            )
             known["parts"] = known["parts"] or item.get("parts", {})
     return sorted(found.values(), key=lambda item: (item["link_id"] is None, -item["score"]))
 
