@@ -36,14 +36,23 @@ ASSET: dict[str, Any] = {
     "vertical_datum": None,
     "accuracy_class": "A",
     "attributes": {"杆高m": 9, "功率W": 120},
-    "parties": {"supervising": "区综合行政执法局", "owning": "区住房和城乡建设局", "maintaining": "区市政公司"},
+    "parties": {
+        "supervising": "区综合行政执法局",
+        "owning": "区住房和城乡建设局",
+        "maintaining": "区市政公司",
+        "assigned": [],
+    },
     "evidence": _DELIVERY,
 }
 LOOKUP: dict[str, Any] = {
     "query": {"lon": 121.6, "lat": 37.3871, "height_m": None, "radius_m": 30.0, "as_of": None, "role": "public"},
     "place": {
         "admin": [{"code": "370612", "level": 3, "name_zh": "牟平区", "name_en": "Muping"}],
-        "grid": {"code": "370612001001001", "name_zh": None},
+        "grid": {
+            "code": "370612001001001",
+            "name_zh": None,
+            "management_grids": [{"code": "M1", "name_zh": "东关一格", "kind": "responsibility"}],
+        },
         "address": {
             "code": "DZ0001",
             "text_zh": "牟平区宁海街道政府大街101号",

@@ -26,7 +26,11 @@ _PLACE = f"""
                     ORDER BY level) AS listed
     FROM chain) admin ON true
   LEFT JOIN LATERAL (
-    SELECT json_build_object('code', g.code, 'name_zh', g.name_zh) AS shown FROM {{grid}} g
+    SELECT json_build_object('code', g.code, 'name_zh', g.name_zh, 'management_grids', coalesce((
+             SELECT json_agg(json_build_object('code', m.code, 'name_zh', m.name_zh, 'kind', m.kind) ORDER BY m.code)
+             FROM twin.management_grid_member x JOIN twin.management_grid m USING (management_grid_id)
+             WHERE x.grid_id = g.grid_id AND {valid("x")}), '[]')) AS shown
+    FROM {{grid}} g
     WHERE ST_Covers(g.geom_m, q.m) AND {valid("g")} ORDER BY g.code LIMIT 1) grid ON true"""
 
 _BUILDING = f"""

@@ -39,18 +39,18 @@ CREATE TABLE twin.responsibility (
 );
 CREATE UNIQUE INDEX responsibility_current ON twin.responsibility
   (role, class_id, category_zh, admin_id, grid_id, management_grid_id) NULLS NOT DISTINCT WHERE valid_to IS NULL;
-CREATE INDEX responsibility_class ON twin.responsibility (class_id) WHERE valid_to IS NULL;
+CREATE INDEX responsibility_class ON twin.responsibility (class_id);
 CREATE INDEX responsibility_department ON twin.responsibility (department_id);
 SELECT history.track('twin.responsibility', 'responsibility_id');
 
--- The parties for a thing of this class standing in this unit and grid. The class counts more than the area: what is
+-- The parties for a thing of this class standing in this unit and grid, at a time. The class counts more than the area: what is
 -- said of lamps everywhere goes before what is said of anything in a village. Then the smaller area goes first.
-CREATE FUNCTION twin.responsible(of_class smallint, in_unit integer, in_grid integer)
+CREATE FUNCTION twin.responsible(of_class smallint, in_unit integer, in_grid integer, at timestamptz DEFAULT now())
 RETURNS TABLE (role text, department_id integer, responsibility_id integer) LANGUAGE sql STABLE PARALLEL SAFE AS $$
   SELECT DISTINCT ON (r.role) r.role, r.department_id, r.responsibility_id
   FROM twin.responsibility r
     LEFT JOIN twin.admin_unit area ON area.admin_id = r.admin_id
-  WHERE r.valid_to IS NULL
+  WHERE r.valid_from <= at AND (r.valid_to IS NULL OR r.valid_to > at)
     AND (r.class_id = of_class OR r.class_id IS NULL)
     AND (r.category_zh IS NULL OR r.category_zh = (SELECT c.category_zh FROM twin.class c WHERE c.class_id = of_class))
     AND (r.admin_id IS NULL
@@ -58,7 +58,8 @@ RETURNS TABLE (role text, department_id integer, responsibility_id integer) LANG
     AND (r.grid_id IS NULL OR r.grid_id = in_grid)
     AND (r.management_grid_id IS NULL OR EXISTS (
            SELECT FROM twin.management_grid_member m
-           WHERE m.management_grid_id = r.management_grid_id AND m.grid_id = in_grid AND m.valid_to IS NULL))
+           WHERE m.management_grid_id = r.management_grid_id AND m.grid_id = in_grid
+             AND m.valid_from <= at AND (m.valid_to IS NULL OR m.valid_to > at)))
   ORDER BY r.role, (r.class_id IS NOT NULL) DESC, (r.category_zh IS NOT NULL) DESC, (r.grid_id IS NOT NULL) DESC,
            (r.management_grid_id IS NOT NULL) DESC, length(area.code) DESC NULLS LAST
 $$;

@@ -54,9 +54,9 @@ function assetDetails(asset, { language, actions }) {
         { label: language.text("assets.class_code"), value: asset.class_code },
         { label: language.text("assets.state"), value: language.word("state", asset.state) },
         { label: language.text("assets.height"), value: Number.isFinite(asset.height_m) ? `${language.number(asset.height_m, 2)} m` : null },
-        { label: language.text("assets.supervising"), value: partyName(parties.supervising) },
-        { label: language.text("assets.owning"), value: partyName(parties.owning) },
-        { label: language.text("assets.maintaining"), value: partyName(parties.maintaining) },
+        { label: language.text("assets.supervising"), value: partyName(parties, "supervising", language) },
+        { label: language.text("assets.owning"), value: partyName(parties, "owning", language) },
+        { label: language.text("assets.maintaining"), value: partyName(parties, "maintaining", language) },
       ],
       language,
     ),
@@ -76,6 +76,9 @@ function assetDetails(asset, { language, actions }) {
   );
 }
 
-function partyName(party) {
-  return typeof party === "object" && party ? party.name_zh : party;
+// A party the asset came without is named by the responsibility table, and says so.
+function partyName(parties, role, language) {
+  const name = parties[role];
+  if (!name || !parties.assigned?.includes(role)) return name;
+  return [element("span", { text: name }), element("small", { class: "aside", text: language.text("assets.assigned") })];
 }

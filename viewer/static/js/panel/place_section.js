@@ -17,6 +17,11 @@ export function placeSection(answer, { language }) {
         label: language.text("place.grid"),
         value: grid ? [grid.name_zh, grid.code].filter(Boolean).join(" · ") : language.text("place.no_grid"),
       },
+      ...(grid?.management_grids ?? []).map((managed) => ({
+        key: `managed-${managed.code}`,
+        label: language.word("grid_kind", managed.kind),
+        value: `${managed.name_zh} · ${managed.code}`,
+      })),
       address && {
         key: "address",
         label: language.text(own ? "place.own_address" : "place.address"),
