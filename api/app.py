@@ -26,13 +26,14 @@ from api.routers import (
     records,
     review,
     search,
+    summary,
     surveys,
     tiles,
     tiles3d,
 )
 from twin.settings import Settings
 
-ROUTERS = (lookup, nearby, search, classes, surveys, records, review, jobs, rasters, tiles, tiles3d, health, docs)
+ROUTERS = (lookup, nearby, search, summary, classes, surveys, records, review, jobs, rasters, tiles, tiles3d, health, docs)
 
 
 def create_app(

@@ -36,23 +36,41 @@ CREATE TABLE twin.search_pending (
   pending_id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY, kind text NOT NULL, row_id bigint NOT NULL
 );
 
+-- As before, but the units are read once and not for every pair.
+CREATE OR REPLACE FUNCTION twin.search_tokens(text) RETURNS tsvector LANGUAGE plpgsql IMMUTABLE STRICT PARALLEL SAFE AS $$
+DECLARE units text[] := twin.search_units($1); tokens text[] := units;
+BEGIN
+  FOR i IN 1..cardinality(units) - 1 LOOP
+    tokens := tokens || (units[i] || units[i + 1]);
+  END LOOP;
+  RETURN array_to_tsvector(tokens);
+END $$;
+
+CREATE OR REPLACE FUNCTION twin.search_query(text) RETURNS tsquery LANGUAGE plpgsql IMMUTABLE STRICT PARALLEL SAFE AS $$
+DECLARE units text[] := twin.search_units($1); pairs text[] := '{}';
+BEGIN
+  IF cardinality(units) = 1 THEN
+    RETURN quote_literal(units[1])::tsquery;
+  END IF;
+  FOR i IN 1..cardinality(units) - 1 LOOP
+    pairs := pairs || quote_literal(units[i] || units[i + 1]);
+  END LOOP;
+  RETURN array_to_string(pairs, ' & ')::tsquery;
+END $$;
+
 CREATE FUNCTION twin.search_plain(text) RETURNS text LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE
   RETURN array_to_string(twin.search_units($1), '');
 
+-- The names that may stand before others, as one pattern; two characters must follow.
+CREATE FUNCTION twin.search_before() RETURNS text LANGUAGE sql STABLE PARALLEL SAFE AS $$
+  SELECT coalesce('^(' || string_agg(name, '|') || ')+(?=..)', '^$') FROM twin.search_affix
+$$;
+
 -- What is left of a plain text without what stands before and after many names; at least two characters.
-CREATE FUNCTION twin.search_core(plain text) RETURNS text LANGUAGE plpgsql STABLE STRICT PARALLEL SAFE AS $$
-DECLARE core text := plain; longest integer; short text;
-BEGIN
-  LOOP
-    SELECT max(char_length(a.name)) INTO longest FROM twin.search_affix a
-    WHERE a.name IN (left(core, 2), left(core, 3), left(core, 4), left(core, 5), left(core, 6), left(core, 7), left(core, 8))
-      AND char_length(a.name) <= char_length(core) - 2;
-    EXIT WHEN longest IS NULL;
-    core := substr(core, longest + 1);
-  END LOOP;
-  short := regexp_replace(core, '(股份|集团)?(有限)?(责任)?公司$', '');
-  RETURN CASE WHEN char_length(short) >= 2 THEN short ELSE core END;
-END $$;
+CREATE FUNCTION twin.search_core(plain text, before text) RETURNS text LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE
+  RETURN regexp_replace(regexp_replace(plain, before, ''), '^(..+?)(股份|集团)?(有限)?(责任)?公司$', '\1');
+CREATE FUNCTION twin.search_core(plain text) RETURNS text LANGUAGE sql STABLE STRICT PARALLEL SAFE
+  RETURN twin.search_core(plain, twin.search_before());
 
 -- Two texts that differ by one character (wrong, missing, extra, or two swapped) share one of these numbers.
 -- md5, not hashtext: a backup may be restored under another PostgreSQL.
@@ -107,20 +125,27 @@ BEGIN
     ), plain AS MATERIALIZED (
       SELECT label, twin.search_plain(label) AS sought FROM (SELECT DISTINCT label FROM changed) once
     ), cores AS MATERIALIZED (
-      SELECT label, sought, twin.search_core(sought) AS core FROM plain
-    ), read AS MATERIALIZED (
-      SELECT *, twin.pinyin_initials(core) AS core_initials FROM cores
+      SELECT label, sought, twin.search_core(sought, before) AS core FROM plain, (SELECT twin.search_before() AS before) b
+    ), read AS MATERIALIZED (  -- as twin.pinyin and twin.pinyin_initials, for all at once
+      SELECT text, nullif(string_agg(coalesce(h.initial, latin), '' ORDER BY n), '') AS initials,
+             nullif(string_agg(coalesce(h.syllable, latin), '' ORDER BY n), '') AS pinyin
+      FROM (SELECT sought FROM cores UNION SELECT core FROM cores) texts (text)
+        CROSS JOIN LATERAL unnest(twin.search_units(text)) WITH ORDINALITY AS s (u, n)
+        CROSS JOIN LATERAL (SELECT CASE WHEN u ~ '^[a-z0-9]' THEN u ELSE '' END) l (latin)
+        LEFT JOIN twin.hanzi_initial h ON h.hanzi = u
+      GROUP BY text
+    ), entries AS (
+      SELECT c.*, whole.initials, twin.search_tokens(c.label) AS tokens, short.initials AS core_initials, short.pinyin,
+             twin.search_near(core)
+               || CASE WHEN char_length(short.initials) > 3 THEN twin.search_near(short.initials) ELSE '{}' END
+               || CASE WHEN sought <> core AND char_length(sought) <= 12 THEN twin.search_near(sought) ELSE '{}' END AS near
+      FROM cores c LEFT JOIN read whole ON whole.text = c.sought LEFT JOIN read short ON short.text = c.core
     )
     INSERT INTO twin.search_entry AS e (kind, row_id, label_zh, code, pinyin_initials, tokens, geom, weight, sought, core,
                                         core_initials, pinyin, near)
     SELECT %1$L, c.row_id, c.label, c.code, r.initials, r.tokens, c.place, c.weight, r.sought, r.core, r.core_initials,
            r.pinyin, r.near
-    FROM changed c JOIN (
-      SELECT label, sought, core, core_initials, twin.pinyin_initials(label) AS initials, twin.search_tokens(label) AS tokens,
-             twin.pinyin(core) AS pinyin,
-             twin.search_near(core) || coalesce(CASE WHEN char_length(core_initials) > 3 THEN twin.search_near(core_initials) END, '{}')
-               || CASE WHEN sought <> core AND char_length(sought) <= 12 THEN twin.search_near(sought) ELSE '{}' END AS near
-      FROM read) r USING (label)
+    FROM changed c JOIN entries r USING (label)
     ORDER BY c.row_id
     ON CONFLICT (kind, row_id) DO UPDATE SET label_zh = excluded.label_zh, code = excluded.code,
       pinyin_initials = excluded.pinyin_initials, tokens = excluded.tokens, geom = excluded.geom, weight = excluded.weight,
