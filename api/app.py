@@ -33,7 +33,22 @@ from api.routers import (
 )
 from twin.settings import Settings
 
-ROUTERS = (lookup, nearby, search, summary, classes, surveys, records, review, jobs, rasters, tiles, tiles3d, health, docs)
+ROUTERS = (
+    lookup,
+    nearby,
+    search,
+    summary,
+    classes,
+    surveys,
+    records,
+    review,
+    jobs,
+    rasters,
+    tiles,
+    tiles3d,
+    health,
+    docs,
+)
 
 
 def create_app(

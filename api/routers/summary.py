@@ -20,7 +20,7 @@ router = APIRouter(tags=["Place 地点"])
 class AreaAsked(BaseModel):
     """An area: a polygon, or the code of one the register knows."""
 
-    model_config = ConfigDict(extra="forbid")
+    model_config = ConfigDict(extra="forbid", json_schema_extra={"example": {"code": "370612001"}})
 
     polygon: dict[str, Any] | None = Field(default=None, description="GeoJSON Polygon, MultiPolygon or Feature 多边形")
     code: str | None = Field(

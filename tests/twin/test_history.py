@@ -50,7 +50,7 @@ WITHOUT_HISTORY = {
     *("twin.city", "twin.schema_version", "twin.class", "twin.class_code", "twin.entity_type", "twin.event_class"),
     *("twin.handling_limit", "twin.hanzi_initial", "twin.job", "twin.search_entry", "twin.review_claim"),
     *("twin.link_run", "twin.link_part"),
-    *("twin.search_affix", "twin.search_pending"),
+    *("twin.search_affix", "twin.search_pending", "twin.area_total", "twin.area_stale"),
     *("twin.batch", "twin.refused_delivery", "private.quarantine", "twin.observation"),
     *("twin.unmapped_class", "twin.grid_succession", "twin.management_grid_member"),
 }

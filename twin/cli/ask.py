@@ -58,7 +58,7 @@ def lookup(
         asked = LookupAsked(place, height, radius, _moment(settings, as_of))
         return await look_up(asking.cursor, asked, asking.sight, OpenSurveys(settings.data_dir), role)
 
-    answer = _asked(settings, role, ask)
+    answer = answer_of(settings, role, ask)
     if as_json:
         typer.echo(answer.decode())
     else:
@@ -88,7 +88,7 @@ def nearby(
         place = await _place(settings, asking, lon, lat)
         return await nearest_assets(asking.cursor, NearbyAsked(place, n, codes, radius, at), asking.sight)
 
-    items = _asked(settings, role, ask)
+    items = answer_of(settings, role, ask)
     if as_json:
         query = {"lon": lon, "lat": lat, "n": n, "class": codes, "radius_m": radius, "as_of": at}
         typer.echo(orjson.dumps({"query": query, "items": orjson.Fragment(items)}))
@@ -113,7 +113,7 @@ def find(
     if any(part not in KINDS for part in kinds):
         raise BadInput("this kind is not searched", where="--kind", do=f"Use {', '.join(KINDS)}")
     asked, srid = SearchAsked(text, kinds, None, n), settings.city.working_srid
-    items = _asked(settings, role, lambda asking: search(asking.cursor, asked, srid))
+    items = answer_of(settings, role, lambda asking: search(asking.cursor, asked, srid))
     if as_json:
         query = {"q": text, "kind": kinds, "bbox": None, "n": n}
         typer.echo(orjson.dumps({"query": query, "items": orjson.Fragment(items)}))
@@ -124,7 +124,7 @@ def find(
     Console().print(table)
 
 
-def _asked(settings: Settings, role: str, ask: Callable[[Reading], Awaitable[Answer]]) -> Answer:
+def answer_of(settings: Settings, role: str, ask: Callable[[Reading], Awaitable[Answer]]) -> Answer:
     """Run one question in its own transaction, as the person at this machine in a role of the city."""
     actor = Actor(name=getpass.getuser(), role=role, purpose="command line")
     sight_of(actor)

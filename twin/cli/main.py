@@ -10,7 +10,7 @@ import sys
 import psycopg
 import typer
 
-from twin.cli import ask, classes, db, demo, doctor, grid, ingest, link, responsibility, sample, serve, survey
+from twin.cli import area, ask, classes, db, demo, doctor, grid, ingest, link, responsibility, sample, serve, survey
 from twin.errors import DatabaseUnavailable, NoSpace, TooSlow, TwinError
 
 app = typer.Typer(
@@ -29,6 +29,7 @@ app.add_typer(classes.app, name="classes", help="The 108 classes and what depart
 # Groups whose commands stand at the top level (twin ingest, twin lookup, twin up ...) have no name.
 app.add_typer(ingest.app)
 app.add_typer(ask.app)
+app.add_typer(area.app)
 app.add_typer(serve.app)
 app.add_typer(demo.app)
 app.add_typer(doctor.app)

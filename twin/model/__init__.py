@@ -1,6 +1,7 @@
 """The city's tables as SQLAlchemy models, one file per part of the city."""
 
 from twin.model.addresses import Address, AddressAlias
+from twin.model.area_totals import AreaStale, AreaTotal
 from twin.model.assets import Asset
 from twin.model.base import Base
 from twin.model.buildings import Building
@@ -21,6 +22,8 @@ __all__ = [
     "Address",
     "AddressAlias",
     "AdminUnit",
+    "AreaStale",
+    "AreaTotal",
     "Asset",
     "AssetClass",
     "AuditEntry",

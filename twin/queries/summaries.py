@@ -10,6 +10,7 @@ import psycopg
 import shapely
 from shapely.errors import ShapelyError
 from shapely.geometry import shape
+from shapely.geometry.base import BaseGeometry
 
 from twin.crs import LonLat, transformer
 from twin.errors import BadInput, NotFound
@@ -26,7 +27,7 @@ MOST_KM2 = 10_000.0
 class Area:
     """An area to sum up. metres: its outline in the city's working CRS. name: as the register has it, if it has it."""
 
-    metres: shapely.Geometry
+    metres: BaseGeometry
     srid: int
     name: str | None = None
 
@@ -38,7 +39,7 @@ def read_polygon(given: dict[str, Any], bounds: CityBounds, city_name: str, work
     """
     geometry = given.get("geometry") if given.get("type") == "Feature" else given
     kind = geometry.get("type") if isinstance(geometry, dict) else None
-    if kind not in ("Polygon", "MultiPolygon"):
+    if not isinstance(geometry, dict) or kind not in ("Polygon", "MultiPolygon"):
         raise _bad("this is no polygon", "Give a GeoJSON Polygon or MultiPolygon, or a Feature with one")
     try:
         area = shapely.force_2d(shape(geometry))
