@@ -19,7 +19,7 @@ from pyproj import Transformer
 from starlette.testclient import TestClient
 from typer.testing import CliRunner
 
-from api import examples
+from api import examples_of_areas as examples
 from api.app import create_app
 from tests.api.conftest import LIMITS, City
 from tests.databases import Database
