@@ -9,7 +9,6 @@ each surface is (JSON). Coordinates are the file's own.
 from __future__ import annotations
 
 import json
-import struct
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from itertools import islice
@@ -18,17 +17,14 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 import shapely
-from numpy.typing import NDArray
 
 from ingest_gis.text_columns import text_batch
+from twin.solids import Face, UnreadableSolid, polyhedron
 
-Ring = NDArray[np.float64]  # (N, 3), the first corner not repeated
-Face = list[Ring]  # the outline, then holes
 Surface = dict[str, Any]
 MODEL_COLUMNS = ("_solid", "_model", "_ground_z", "_roof_z", "_lod", "_lods_left_out")
 FLAT_M2 = 1e-6
 SNAP = 1e-3
-POLYHEDRAL_Z, POLYGON_Z = 1015, 1003
 
 
 @dataclass
@@ -89,7 +85,7 @@ def _row(item: CityObject, attributes: Sequence[str]) -> list[str | None]:
     lod = max((part.lod for part in item.parts if part.faces), default="")
     return [
         item.object_id, item.kind, *said,
-        polyhedral_wkb(faces).hex() if faces else None,
+        _solid(faces),
         json.dumps({"parts": [_described(part) for part in item.parts]}, ensure_ascii=False) if faces else None,
         None if ground is None else repr(float(ground)), None if roof is None else repr(float(roof)),
         lod or None, ",".join(item.lods_left_out) or None,
@@ -111,16 +107,12 @@ def _text(value: Any) -> str | None:
     return json.dumps(value, ensure_ascii=False)
 
 
-def polyhedral_wkb(faces: Sequence[Face]) -> bytes:
-    """Write faces as ISO WKB of a PolyhedralSurface Z, little-endian, rings closed."""
-    parts = [struct.pack("<BII", 1, POLYHEDRAL_Z, len(faces))]
-    for face in faces:
-        parts.append(struct.pack("<BII", 1, POLYGON_Z, len(face)))
-        for ring in face:
-            closed = np.vstack([ring, ring[:1]])
-            parts.append(struct.pack("<I", len(closed)))
-            parts.append(closed.astype("<f8").tobytes())
-    return b"".join(parts)
+def _solid(faces: Sequence[Face]) -> str | None:
+    """Write faces as hex WKB; None when there are none or one encloses nothing: the outline may still be sound."""
+    try:
+        return polyhedron(faces).as_wkb().hex()
+    except UnreadableSolid:
+        return None
 
 
 def _outline(item: CityObject) -> bytes | None:

@@ -42,7 +42,7 @@ def gcj02_from_cgcs2000(lon: Degrees, lat: Degrees) -> tuple[Degrees, Degrees]:
     magic = 1.0 - KRASSOWSKY_EE * np.sin(latitude) ** 2
     meridian_m = KRASSOWSKY_A_M * (1.0 - KRASSOWSKY_EE) / magic**1.5
     parallel_m = KRASSOWSKY_A_M / np.sqrt(magic) * np.cos(latitude)
-    inside = _in_china(lon, lat)
+    inside = in_china(lon, lat)
     return (
         np.where(inside, lon + np.degrees(east_m / parallel_m), lon),
         np.where(inside, lat + np.degrees(north_m / meridian_m), lat),
@@ -53,7 +53,7 @@ def bd09_from_gcj02(lon: Degrees, lat: Degrees) -> tuple[Degrees, Degrees]:
     """Turn GCJ-02 into BD-09. lon, lat: (N,) float64 degrees. Returns (N,), (N,) degrees, BD-09."""
     radius = np.hypot(lon, lat) + 0.00002 * np.sin(lat * BD_FREQUENCY)
     angle = np.arctan2(lat, lon) + 0.000003 * np.cos(lon * BD_FREQUENCY)
-    inside = _in_china(lon, lat)
+    inside = in_china(lon, lat)
     return (
         np.where(inside, radius * np.cos(angle) + 0.0065, lon),
         np.where(inside, radius * np.sin(angle) + 0.006, lat),
@@ -65,7 +65,8 @@ def bd09_from_cgcs2000(lon: Degrees, lat: Degrees) -> tuple[Degrees, Degrees]:
     return bd09_from_gcj02(*gcj02_from_cgcs2000(lon, lat))
 
 
-def _in_china(lon: Degrees, lat: Degrees) -> NDArray[np.bool_]:
+def in_china(lon: Degrees, lat: Degrees) -> NDArray[np.bool_]:
+    """Tell which of (N,) degrees lie where online maps are shifted."""
     inside_lon = (lon > CHINA_LON[0]) & (lon < CHINA_LON[1])
     return inside_lon & (lat > CHINA_LAT[0]) & (lat < CHINA_LAT[1])
 

@@ -8,7 +8,7 @@ from typing import Literal
 import numpy as np
 
 from ingest_gis.anchors import Anchors, Metres
-from ingest_gis.datum import DATUMS, Datum, Degrees, to_cgcs2000
+from ingest_gis.datum import DATUMS, Datum, Degrees, in_china, to_cgcs2000
 from twin.crs import transformer
 from twin.errors import DatumUnsure
 
@@ -77,6 +77,8 @@ def decide_datum(
     if asked != "auto":
         return DatumVerdict(asked, True, "由 --datum 指定", "given by --datum")
     keep = np.isfinite(lon) & np.isfinite(lat)
+    if keep.any() and not in_china(lon[keep], lat[keep]).any():
+        return DatumVerdict("cgcs2000", True, "在中国之外, 没有偏移", "outside China, where no map is shifted")
     fits = measure(lon[keep], lat[keep], anchors, indoors=indoors, class_id=class_id)
     best = fits[0]
     if _is_sure(fits, int(keep.sum()), indoors):

@@ -55,14 +55,19 @@ class Position:
     crs: str | None = None
     datum: str | None = None
     required: bool = False
+    vertical_datum: str | None = None
 
 
 @dataclass(frozen=True)
 class ClassColumn:
-    """How a delivery names an asset's class: columns, or one class for all; local words or codes -> class code."""
+    """How a delivery names an asset's class: columns, or one class for all; local words or codes -> class code.
+
+    tags: a column of OpenStreetMap tags (JSON), of which the most telling names the class.
+    """
 
     columns: tuple[str, ...] = ()
     fixed: str | None = None
+    tags: str | None = None
     local: AnyMapping[str, str] = field(default_factory=dict)
 
 
@@ -101,7 +106,11 @@ class DeliveryMapping:
         """Give the plain names of all columns this mapping has a place for."""
         fields = (*self.fields.values(), *self.public, *self.private)
         names = {name for item in fields for name in item.columns} | {*self.position.x, *self.position.y, *self.ignored}
-        return {_plain(name) for name in names | set(self.class_column.columns if self.class_column else ())}
+        return {_plain(name) for name in names | self._class_columns()}
+
+    def _class_columns(self) -> set[str]:
+        column = self.class_column
+        return set() if column is None else {*column.columns, *([column.tags] if column.tags else [])}
 
     def unplaced(self, columns: Iterable[str]) -> list[str]:
         """List the columns of a delivery that this mapping has no place for."""
@@ -218,6 +227,7 @@ def _position(raw: dict[str, Any]) -> Position:
         crs=raw.get("crs"),
         datum=raw.get("datum"),
         required=bool(raw.get("required", False)),
+        vertical_datum=raw.get("vertical_datum"),
     )
 
 
@@ -225,7 +235,7 @@ def _class_column(raw: dict[str, Any] | None) -> ClassColumn | None:
     if raw is None:
         return None
     local = {str(key).strip().lower(): str(value) for key, value in (raw.get("local") or {}).items()}
-    return ClassColumn(_names(raw.get("from", ())), raw.get("fixed"), local)
+    return ClassColumn(_names(raw.get("from", ())), raw.get("fixed"), raw.get("tags"), local)
 
 
 def _names(raw: Any) -> tuple[str, ...]:

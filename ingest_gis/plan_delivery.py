@@ -19,12 +19,13 @@ HELD_OPEN = 16  # readers kept open between planning and loading
 
 @dataclass(frozen=True)
 class IngestOptions:
-    """How to take deliveries in. mapping: a shipped name or a path. department: a code. crs, datum: as said."""
+    """How to take deliveries in. mapping: a shipped name or a path. department: a code. The rest: as said."""
 
     mapping: str | None = None
     department: str | None = None
     crs: str | None = None
     datum: DatumChoice = "auto"
+    vertical_datum: str | None = None
     dry_run: bool = False
     batch_rows: int = 20_000
     actor: str = "twin ingest"
@@ -52,6 +53,7 @@ class DeliveryReport:
     unplaced_columns: list[str] = field(default_factory=list)
     crs: str | None = None
     crs_how: tuple[str, str] | None = None
+    vertical_datum: str | None = None
     datum: DatumVerdict | None = None
     encoding: str | None = None
     resumed: bool = False

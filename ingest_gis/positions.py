@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pyarrow as pa
@@ -14,8 +14,10 @@ from ingest_gis.anchors import Anchors
 from ingest_gis.angles import read_coordinate
 from ingest_gis.checks import Problems, mend_areas
 from ingest_gis.datum import Datum, to_cgcs2000
+from ingest_gis.heights import Heights, point_heights
 from ingest_gis.mappings import DeliveryMapping
 from ingest_gis.position_columns import common_columns, coordinate_columns, position_kind
+from ingest_gis.solids import SOLID, Solid, place_solids
 from ingest_gis.source_crs import SourceCrs
 from ingest_gis.values import is_empty
 from twin.crs import transformer
@@ -30,12 +32,16 @@ class Placed:
     """Positions of one batch: EWKB in EPSG:4490 and in the working CRS (None: no position), and their kinds.
 
     kinds: (N,) int, shapely's geometry type, -1 without a position. shapes_m: (N,) geometries in metres.
+    heights: (N,) of points in `vertical`, NaN without one. solids: of buildings delivered with their faces.
     """
 
     geom: list[bytes | None]
     geom_m: list[bytes | None]
     kinds: NDArray[np.int64]
     shapes_m: Shapes
+    heights: Heights | None = None
+    vertical: str | None = None
+    solids: list[Solid | None] | None = None
 
     def snapped(self, row: int) -> bytes:
         """Give a row's geometry snapped to 1 cm, which stands for rows without a code of their own."""
@@ -66,16 +72,32 @@ class PositionReader:
         count = batch.num_rows
         if self._crs is None:
             return Placed([None] * count, [None] * count, np.full(count, -1), np.full(count, None, dtype=object))
+        heights: Heights | None = None
         if position_kind(self._mapping, batch.schema.names) == "geometry":
             shapes = self._geometries(batch, problems)
+            heights = self._heights(shapes, problems)
+            shapes = shapely.force_2d(shapes)
         else:
             shapes = self._points(raw, problems)
-        return self._transform(shapes, problems)
+        placed = replace(self._transform(shapes, problems), heights=heights, vertical=self._crs.vertical)
+        if SOLID not in raw or self._mapping.target != "building":
+            return placed
+        solids = place_solids(raw, self._crs, self._datum, self._anchors.working_srid, problems)
+        return replace(placed, solids=solids)
+
+    def _heights(self, shapes: Shapes, problems: Problems) -> Heights | None:
+        """Give the heights of points where it is said what they mean; otherwise note that they are left out."""
+        heights = point_heights(shapes)
+        known = int(np.isfinite(heights).sum())
+        if not known or (self._crs is not None and self._crs.vertical is not None):
+            return heights if known else None
+        problems.note("height_without_datum", known)
+        return None
 
     def _geometries(self, batch: pa.RecordBatch, problems: Problems) -> Shapes:
         wkb = np.array(batch["_wkb"].to_pylist() if "_wkb" in batch.schema.names else [None] * batch.num_rows, object)
         missing = np.array([item is None for item in wkb])
-        shapes: Shapes = shapely.force_2d(shapely.from_wkb(wkb, on_invalid="ignore"))
+        shapes: Shapes = shapely.from_wkb(wkb, on_invalid="ignore")
         unreadable = shapely.is_missing(shapes) & ~missing
         empty = shapely.is_empty(shapes)
         problems.add_all(unreadable, "geometry_unreadable")

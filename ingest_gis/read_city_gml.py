@@ -14,8 +14,9 @@ from xml.etree.ElementTree import Element, ParseError, iterparse
 
 import numpy as np
 
-from ingest_gis.city_objects import CityObject, Face, Part, batches_of, columns_of
+from ingest_gis.city_objects import CityObject, Part, batches_of, columns_of
 from twin.errors import UnreadableDelivery
+from twin.solids import Face
 
 if TYPE_CHECKING:
     from ingest_gis.gdal_guard import EmitBatch, EmitInfo, ReadOptions
@@ -209,8 +210,6 @@ def _face(polygon: Element) -> Face:
         ring = np.array(text.split(), dtype=np.float64).reshape(-1, 3)
         if len(ring) > 3 and (ring[0] == ring[-1]).all():
             ring = ring[:-1]
-        if len(ring) < 3 or not np.isfinite(ring).all():
-            raise ValueError("a ring of less than three corners")
         rings.append(ring)
     return rings
 

@@ -6,14 +6,16 @@ Each kind of object that stands for itself is a layer (Building, Road, ...). Sou
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ingest_gis.city_objects import CityObject, Face, Part, batches_of, columns_of
+from ingest_gis.city_objects import CityObject, Part, batches_of, columns_of
 from twin.errors import UnreadableDelivery
+from twin.solids import Face
 
 if TYPE_CHECKING:
     from ingest_gis.gdal_guard import EmitBatch, EmitInfo, ReadOptions
@@ -24,6 +26,7 @@ SURFACES = ("MultiSurface", "CompositeSurface")
 SOLIDS = ("Solid",)
 SOLID_GROUPS = ("MultiSolid", "CompositeSolid")
 MOST_NESTED = 8
+EPSG = re.compile(r"EPSG[:/]+[\d.]*[:/]*(\d{4,6})")
 DAMAGED = (KeyError, IndexError, TypeError, ValueError, AttributeError, RecursionError)
 
 
@@ -90,12 +93,13 @@ def _checked(whole: dict[str, Any]) -> dict[str, Any]:
 
 
 def _crs(whole: dict[str, Any]) -> str | None:
-    """Give the reference system: urn:ogc:def:crs:EPSG::7415 or https://www.opengis.net/def/crs/EPSG/0/7415."""
-    said = (whole.get("metadata") or {}).get("referenceSystem")
-    if not said:
-        return None
-    parts = [part for part in str(said).replace("/", ":").split(":") if part]
-    return f"{parts[-3]}:{parts[-1]}" if parts[-1].isdigit() and parts[-2] == "0" else f"EPSG:{parts[-1]}"
+    """Give the reference system as "EPSG:7415", or "EPSG:4550+5737" where the file names a compound of two.
+
+    The file writes urn:ogc:def:crs:EPSG::7415, .../def/crs/EPSG/0/7415 or .../def/crs-compound?1=...&2=...
+    """
+    said = str((whole.get("metadata") or {}).get("referenceSystem") or "")
+    codes = EPSG.findall(said)
+    return f"EPSG:{'+'.join(codes[:2])}" if codes else None
 
 
 def _objects(whole: dict[str, Any]) -> Iterator[CityObject]:

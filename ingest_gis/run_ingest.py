@@ -114,6 +114,7 @@ def _ingest_layer(
             report.classes_version = around.classes.version
             report.crs, report.datum = name_of(crs.crs) if crs else None, verdict
             report.crs_how = (crs.how_zh, crs.how_en) if crs else None
+            report.vertical_datum = crs.vertical if crs else None
             delivery = _delivery(layer, report, department_id, options)
             actor = Actor(options.actor, role="ingest", department_id=department_id, purpose="ingest")
             run = _compare if options.dry_run else _load
@@ -249,6 +250,7 @@ def _find_place_system(
         working_srid=anchors.working_srid,
         inside=anchors.near_district,
         where=layer.file,
+        vertical=options.vertical_datum or position.vertical_datum,
     )
     if not crs.is_geographic or mapping.target in PLACES_THEMSELVES:
         return crs, None
@@ -296,6 +298,7 @@ def _delivery(layer: Layer, report: DeliveryReport, department_id: int | None, o
         encoding=report.encoding,
         settings={
             "crs": report.crs,
+            "vertical_datum": report.vertical_datum,
             "datum": report.datum.datum if report.datum else None,
             "classes": report.classes_version,
         },

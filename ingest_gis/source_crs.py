@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import product
 
 import numpy as np
 from numpy.typing import NDArray
 from pyproj import CRS
 
+from ingest_gis.heights import read_vertical, split_heights
 from twin.crs import read_crs, transformer
 from twin.errors import DatumUnsure, UnknownCrs
 
@@ -22,6 +24,7 @@ SURE_SHARE, OTHER_SHARE = 0.6, 0.2
 FEWEST_POINTS = 3
 DEGREES = 360.0
 GEOGRAPHIC = "EPSG:4490"
+OLD_DATUMS = re.compile(r"(?i)xi.?an[ _]?(19)?80|beijing[ _]?(19)?54")
 
 
 @dataclass(frozen=True)
@@ -29,12 +32,14 @@ class SourceCrs:
     """The system of a delivery's coordinates.
 
     crs: anything pyproj reads. swapped: the file gives north (latitude) first. how_zh, how_en: how it was found.
+    vertical: what heights mean (EPSG code or "ellipsoidal"), None where nobody says.
     """
 
     crs: str
     swapped: bool
     how_zh: str
     how_en: str
+    vertical: str | None = None
 
     @property
     def is_geographic(self) -> bool:
@@ -45,8 +50,8 @@ class SourceCrs:
 def read_declared(text: str) -> str:
     """Check a CRS that a file or a person declares; ESRI's WKT names of CGCS2000 zones are understood.
 
-    Returns a short name (EPSG:4550) where PROJ knows one, else WKT. Raises UnknownCrs when it is no CRS, or one that
-    is neither geographic nor projected.
+    Returns a short name (EPSG:4550) where PROJ knows one, else the PROJ string as given or WKT. Raises UnknownCrs when
+    it is no CRS, one that is neither geographic nor projected, or one of an old datum without its parameters.
     """
     crs = read_crs(text)
     if not (crs.is_geographic or crs.is_projected):
@@ -54,25 +59,60 @@ def read_declared(text: str) -> str:
             f"{text[:60]!r} 不是平面或经纬度坐标系 (is neither projected nor geographic)",
             do="请给 EPSG:4550 这样的坐标系 (give one such as EPSG:4550)",
         )
+    _refuse_old_datum(crs)
+    if text.strip().startswith("+"):
+        return " ".join(text.split())
     authority = crs.to_authority(min_confidence=70)
     return ":".join(authority) if authority else crs.to_wkt()
 
 
+def _refuse_old_datum(crs: CRS) -> None:
+    """Refuse Xian 1980 and Beijing 1954: they lie up to 100 m and more off, and PROJ knows no exact way across."""
+    base = crs.geodetic_crs
+    if crs.is_bound or base is None or base.datum is None or not (old := OLD_DATUMS.search(base.datum.name)):
+        return
+    zh, en = ("西安80", "Xian 1980") if "xi" in old[0].lower() else ("北京54", "Beijing 1954")
+    raise UnknownCrs(
+        f"{crs.name}: {zh} 与 CGCS2000 相差几十到一百多米, 需要本地转换参数 "
+        f"({en} differs from CGCS2000 by tens to over a hundred metres and needs local parameters)",
+        do="请先在测绘部门转换为 CGCS2000 再交, 或用 --crs 给出带 +towgs84 七参数的 PROJ 串 "
+        "(have it converted to CGCS2000 first, or give --crs a PROJ string with the seven +towgs84 parameters)",
+    )
+
+
 def find_source_crs(
-    points: Points, *, given: str | None, declared: str | None, working_srid: int, inside: InsideTest, where: str
+    points: Points,
+    *,
+    given: str | None,
+    declared: str | None,
+    working_srid: int,
+    inside: InsideTest,
+    where: str,
+    vertical: str | None = None,
 ) -> SourceCrs:
     """Find the system and axis order of a sample of coordinates.
 
     points: (N, 2) float64 as the file gives them. given: said on the command line. declared: by the file or the
-    mapping. inside: tells for (N, 2) metres in the working CRS which lie in the district.
+    mapping. inside: tells for (N, 2) metres in the working CRS which lie in the district. vertical: what heights mean,
+    said on the command line or by the mapping; it goes before what a compound system says.
     Raises DatumUnsure when no system puts the sample in the district without doubt and none was given or declared,
     UnknownCrs when the one given cannot be one.
     """
     finite = points[np.isfinite(points).all(axis=1)]
-    if given is None and declared is None:
+    across, up = split_heights(named) if (named := given if given is not None else declared) else (None, None)
+    is_given = given is not None
+    found = _across(finite, across, is_given, working_srid, inside, where)
+    return replace(found, vertical=read_vertical(vertical) if vertical else up)
+
+
+def _across(
+    finite: Points, named: str | None, is_given: bool, working_srid: int, inside: InsideTest, where: str
+) -> SourceCrs:
+    """Find the horizontal system. named: given on the command line (is_given) or declared, None for neither."""
+    if named is None:
         return _by_magnitude(finite, inside, working_srid, where)
-    zh, en = ("由 --crs 指定", "given by --crs") if given is not None else ("文件声明", "declared by the file")
-    name = read_declared(given if given is not None else str(declared))
+    zh, en = ("由 --crs 指定", "given by --crs") if is_given else ("文件声明", "declared by the file")
+    name = read_declared(named)
     if sibling := _prefix_sibling(name, finite):
         name, zh, en = sibling, f"{zh}, 按坐标中的带号更正", f"{en}, corrected by the zone number in the numbers"
     found = _with_axes(name, finite, inside, working_srid, zh, en)
@@ -176,5 +216,5 @@ def _plausible(points: Points, working_srid: int) -> Iterable[str]:
 
 
 def name_of(crs: str) -> str:
-    """Give a short human name of a CRS for reports."""
-    return crs if len(crs) < 40 else str(CRS.from_user_input(crs).name)
+    """Give a short human name of a CRS for reports; a PROJ string is its own name."""
+    return crs if len(crs) < 40 or crs.startswith("+") else str(CRS.from_user_input(crs).name)

@@ -12,8 +12,10 @@ from ingest_gis.address.normalise import Normaliser
 from ingest_gis.address.parse import AddressParser
 from ingest_gis.checks import AREAS, LINES, POINTS, Problems
 from ingest_gis.classes import CityClass, ClassCatalogue
-from ingest_gis.mappings import DeliveryMapping
+from ingest_gis.delivered_heights import add_heights
+from ingest_gis.mappings import ClassColumn, DeliveryMapping
 from ingest_gis.positions import Placed
+from ingest_gis.tag_classes import TagClasses
 from ingest_gis.values import is_empty, mask_personal, read_number
 from twin.settings import CitySettings
 
@@ -45,12 +47,15 @@ class RowBuilder:
         named = mapping.class_column.columns if mapping.class_column else ()
         plain = {"".join(name.split()).lower(): name for name in columns}
         self._class_columns = [plain[key] for name in named if (key := "".join(name.split()).lower()) in plain]
+        self._tags = TagClasses(around.classes, mapping.class_column.local) if mapping.class_column else None
         self._build: Callable[[Values], Documents] = getattr(self, f"_build_{mapping.target}")
 
     def check(
         self, values: list[Values], raw: Mapping[str, list[str | None]], placed: Placed, problems: Problems
     ) -> None:
-        """Check what needs more than one field: classes, codes against classes, parents, attributes."""
+        """Check what needs more than one field: classes, codes against classes, parents, attributes; add heights."""
+        if self._mapping.target in ("building", "asset"):
+            add_heights(values, placed, problems)
         if self._mapping.class_column is not None:
             for row, fields in enumerate(values):
                 self._check_class(row, fields, raw, placed, problems)
@@ -68,9 +73,7 @@ class RowBuilder:
         column = self._mapping.class_column
         if column is None:
             return
-        word = column.fixed or next(
-            (cell for name in self._class_columns if (cell := raw[name][row]) and not is_empty(cell)), None
-        )
+        word = column.fixed or self._class_word(row, raw, column)
         if word is None:
             problems.add(row, "class_missing", self._class_columns[0] if self._class_columns else None)
             return
@@ -88,6 +91,13 @@ class RowBuilder:
         fields["class"] = guess.city_class
         if self._mapping.target == "asset":
             self._check_asset(row, fields, word, guess.city_class, placed, problems)
+
+    def _class_word(self, row: int, raw: Mapping[str, list[str | None]], column: ClassColumn) -> str | None:
+        """Give the word that a row names its class with; None when it names none."""
+        if column.tags is not None and self._tags is not None:
+            cell = raw[column.tags][row] if column.tags in raw else None
+            return self._tags.word(cell) if cell else None
+        return next((cell for name in self._class_columns if (cell := raw[name][row]) and not is_empty(cell)), None)
 
     def _check_asset(
         self, row: int, fields: Values, word: str, city_class: CityClass, placed: Placed, problems: Problems
@@ -129,7 +139,7 @@ class RowBuilder:
         return {"name_zh": values.get("name_zh")}, None
 
     def _build_building(self, values: Values) -> Documents:
-        return {name: values.get(name) for name in ("name_zh", "use_zh", "storeys")}, None
+        return {name: values.get(name) for name in ("name_zh", "use_zh", "storeys")} | values.get("heights", {}), None
 
     def _build_address(self, values: Values) -> Documents:
         """Keep the address down to its building: what stands behind that is private and left out."""
@@ -154,6 +164,7 @@ class RowBuilder:
         city_class: CityClass = values["class"]
         names = ("name_zh", "state", "supervising_code", "supervising_name", "owning_name", "maintaining_name")
         public = {name: values.get(name) for name in (*names, "valid_from")}
+        public |= values.get("heights", {})
         public["class_id"] = city_class.class_id
         public["attributes"] = values["attributes"]
         public["accuracy_class"] = self._mapping.accuracy_class or city_class.accuracy_class

@@ -6,10 +6,11 @@ WHERE t.asset_id IS NULL OR t.row_hash IS DISTINCT FROM s.row_hash OR t.valid_to
 
 -- :insert
 INSERT INTO twin.asset (class_id, code, name_zh, state, geom, geom_m, attributes, accuracy_class,
-                        supervising_department_id, owning_department_id, maintaining_department_id,
+                        height_m, vertical_datum, supervising_department_id, owning_department_id, maintaining_department_id,
                         admin_id, grid_id, source_key, row_hash, batch_id, evidence_id, valid_from)
 SELECT (s.doc ->> 'class_id')::smallint, s.key, s.doc ->> 'name_zh', coalesce(s.doc ->> 'state', '完好'),
        ST_GeomFromEWKB(s.geom), ST_GeomFromEWKB(s.geom_m), s.doc -> 'attributes', s.doc ->> 'accuracy_class',
+       (s.doc ->> 'height_m')::real, s.doc ->> 'vertical_datum',
        supervising.department_id, owning.department_id, maintaining.department_id,
        t.admin_id, t.grid_id, s.key, s.row_hash, %(batch_id)s, t.evidence_id,
        coalesce((s.doc ->> 'valid_from')::timestamptz, now())
@@ -24,11 +25,13 @@ FROM stage_todo t JOIN stage_row s USING (row_no)
                      ORDER BY d.department_id LIMIT 1) maintaining ON true
 WHERE t.target_id IS NULL ORDER BY s.row_no;
 
--- :update  heights are the survey's and stay
+-- :update  heights are the survey's and stay where the delivery has none
 UPDATE twin.asset a
 SET class_id = (s.doc ->> 'class_id')::smallint, name_zh = s.doc ->> 'name_zh', state = coalesce(s.doc ->> 'state', a.state),
     geom = ST_GeomFromEWKB(s.geom), geom_m = ST_GeomFromEWKB(s.geom_m), attributes = s.doc -> 'attributes',
     accuracy_class = s.doc ->> 'accuracy_class',
+    height_m = coalesce((s.doc ->> 'height_m')::real, a.height_m),
+    vertical_datum = coalesce(s.doc ->> 'vertical_datum', a.vertical_datum),
     supervising_department_id = (SELECT d.department_id FROM twin.department d
                                  WHERE d.code = s.doc ->> 'supervising_code'
                                     OR (s.doc ->> 'supervising_code' IS NULL AND d.name_zh = s.doc ->> 'supervising_name')

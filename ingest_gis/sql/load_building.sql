@@ -18,3 +18,28 @@ SET name_zh = s.doc ->> 'name_zh', use_zh = s.doc ->> 'use_zh', storeys = (s.doc
     geom = ST_Multi(ST_GeomFromEWKB(s.geom)), geom_m = ST_Multi(ST_GeomFromEWKB(s.geom_m)),
     footprint_evidence_id = t.evidence_id, source_key = s.key, row_hash = s.row_hash, batch_id = %(batch_id)s, valid_to = NULL
 FROM stage_todo t JOIN stage_row s USING (row_no) WHERE t.target_id = b.building_id;
+
+-- :after  delivered solids and heights, each with its evidence; what a person has confirmed stays
+WITH delivered AS (
+  SELECT b.building_id, s.row_no, s.doc
+  FROM stage_todo t JOIN stage_row s USING (row_no) JOIN twin.building b ON b.code = s.key
+  WHERE s.doc ? 'vertical_datum'
+    AND NOT EXISTS (SELECT FROM twin.evidence e WHERE e.evidence_id = b.height_evidence_id AND e.confirmed_by IS NOT NULL)
+), told AS (
+  INSERT INTO twin.evidence (kind, batch_id, file, row_no, method)
+  SELECT 'delivery', d.batch_id, d.file, x.row_no, CASE WHEN x.doc ? 'solid' THEN 'delivered model' ELSE 'delivered heights' END
+  FROM delivered x CROSS JOIN twin.batch d WHERE d.batch_id = %(batch_id)s ORDER BY x.row_no
+  RETURNING evidence_id, row_no
+), model AS (
+  INSERT INTO twin.building_model (building_id, crs, vertical_datum, model, batch_id)
+  SELECT building_id, doc #>> '{model,crs}', doc ->> 'vertical_datum', doc -> 'model', %(batch_id)s
+  FROM delivered WHERE doc ? 'solid'
+  ON CONFLICT (building_id) DO UPDATE SET crs = excluded.crs, vertical_datum = excluded.vertical_datum,
+    model = excluded.model, batch_id = excluded.batch_id
+)
+UPDATE twin.building b
+SET solid = coalesce((x.doc ->> 'solid')::geometry, b.solid), lod = coalesce(x.doc ->> 'lod', b.lod),
+    ground_h_m = (x.doc ->> 'ground_h_m')::real, roof_h_m = (x.doc ->> 'roof_h_m')::real,
+    height_m = (x.doc ->> 'height_m')::real, vertical_datum = x.doc ->> 'vertical_datum', height_sigma_m = NULL,
+    height_confidence = NULL, height_note = NULL, survey_id = NULL, height_evidence_id = e.evidence_id
+FROM delivered x JOIN told e USING (row_no) WHERE b.building_id = x.building_id;

@@ -178,6 +178,12 @@ WHERE survey_id = %(survey_id)s AND NOT code = ANY(%(codes)s)
                   WHERE e.evidence_id = twin.building.height_evidence_id AND e.confirmed_by IS NOT NULL)
 """
 
+# The faces are the survey's own now: how a department's model hung together says nothing about them.
+DROP_STALE_MODELS = """
+DELETE FROM twin.building_model m USING twin.building b
+WHERE m.building_id = b.building_id AND b.survey_id = %(survey_id)s
+"""
+
 DROP_STALE_EVIDENCE = """
 DELETE FROM twin.evidence e
 WHERE e.kind = 'survey' AND e.survey_id = %(survey_id)s AND e.confirmed_by IS NULL
@@ -286,6 +292,7 @@ def _write_buildings(
     ended = cursor.rowcount
     cursor.execute(FORGET_HEIGHTS, values)
     cursor.execute(PLACE_BUILDINGS, values)
+    cursor.execute(DROP_STALE_MODELS, values)
     cursor.execute(DROP_STALE_EVIDENCE, values)
     return ended
 

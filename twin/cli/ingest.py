@@ -37,7 +37,8 @@ class DatumOption(StrEnum):
 @app.command()
 def ingest(
     files: Annotated[
-        list[Path], typer.Argument(metavar="FILE...", help="Shapefile, GeoPackage, GeoJSON, CSV, XLSX ...")
+        list[Path],
+        typer.Argument(metavar="FILE...", help="Shapefile, FileGDB, GeoPackage, CityJSON, DXF, CSV, XLSX, ZIP ..."),
     ],
     mapping: Annotated[str | None, typer.Option(help="Mapping: a name (repairs) or a file; else found.")] = None,
     department: Annotated[str | None, typer.Option(help="Code of the department that delivers.")] = None,
@@ -45,6 +46,9 @@ def ingest(
     datum: Annotated[DatumOption, typer.Option(help="Datum of degrees; auto holds them against known places.")] = (
         DatumOption.auto
     ),
+    vertical_datum: Annotated[
+        str | None, typer.Option(help="What heights mean: EPSG:5737 (1985), ellipsoidal ...; else not taken.")
+    ] = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would happen; write nothing.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print the result as JSON.")] = False,
 ) -> None:
@@ -60,7 +64,7 @@ def ingest(
     from ingest_gis.plan_delivery import IngestOptions
     from ingest_gis.run_ingest import ingest_files
 
-    options = IngestOptions(mapping, department, crs, datum.value, dry_run)
+    options = IngestOptions(mapping, department, crs, datum.value, vertical_datum, dry_run)
     console = Console(stderr=True)
     with _progress_bar(console) as bar:
         tasks: dict[str, TaskID] = {}
@@ -123,6 +127,7 @@ def _entry(report: DeliveryReport) -> dict[str, Any]:
         "unplaced_columns": report.unplaced_columns,
         "crs": report.crs,
         "crs_how": None if report.crs_how is None else {"zh": report.crs_how[0], "en": report.crs_how[1]},
+        "vertical_datum": report.vertical_datum,
         "datum": None if verdict is None else {
             "taken": verdict.datum, "sure": verdict.sure, "zh": verdict.how_zh, "en": verdict.how_en,
             "fits": [vars(fit) for fit in verdict.fits],
@@ -165,6 +170,8 @@ def _how_read(report: DeliveryReport) -> list[str]:
         lines.append("从上次中断处继续 (resumed where the last run stopped)")
     if report.crs_how is not None and report.crs is not None:
         lines.append(f"坐标系 {report.crs}: {report.crs_how[0]} ({report.crs_how[1]})")
+    if report.vertical_datum is not None:
+        lines.append(f"高程基准 (heights) {report.vertical_datum}")
     if report.datum is not None:
         lines.append(f"基准 {report.datum.datum}: {report.datum.how_zh} ({report.datum.how_en})")
         lines += [f"  {fit.in_words()}" for fit in report.datum.fits]

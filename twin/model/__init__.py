@@ -4,7 +4,7 @@ from twin.model.addresses import Address, AddressAlias
 from twin.model.area_totals import AreaStale, AreaTotal
 from twin.model.assets import Asset
 from twin.model.base import Base
-from twin.model.buildings import Building
+from twin.model.buildings import Building, BuildingModel
 from twin.model.catalogue import AssetClass, ClassCode, EntityType, EventClass, HandlingLimit
 from twin.model.class_words import ClassWord, UnmappedClass
 from twin.model.entities import Entity, PrivateEntity
@@ -30,6 +30,7 @@ __all__ = [
     "Base",
     "Batch",
     "Building",
+    "BuildingModel",
     "City",
     "ClassCode",
     "ClassWord",

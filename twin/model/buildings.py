@@ -8,7 +8,7 @@ from typing import Any
 from sqlalchemy import FetchedValue, ForeignKey, Identity
 from sqlalchemy.orm import Mapped, mapped_column
 
-from twin.model.base import Base, Big, Real, Small, geographic, metric
+from twin.model.base import Base, Big, Json, Real, Small, geographic, metric
 
 
 class Building(Base):
@@ -43,3 +43,18 @@ class Building(Base):
     batch_id: Mapped[Big | None] = mapped_column(ForeignKey("twin.batch.batch_id"))
     valid_from: Mapped[datetime] = mapped_column(server_default=FetchedValue())
     valid_to: Mapped[datetime | None]
+
+
+class BuildingModel(Base):
+    """How the faces of a building's delivered solid belong together, and the system they came in."""
+
+    __tablename__ = "building_model"
+    __table_args__ = {"schema": "twin"}  # noqa: RUF012
+
+    building_id: Mapped[Big] = mapped_column(
+        ForeignKey("twin.building.building_id", ondelete="CASCADE"), primary_key=True
+    )
+    crs: Mapped[str]
+    vertical_datum: Mapped[str]
+    model: Mapped[Json]
+    batch_id: Mapped[Big | None] = mapped_column(ForeignKey("twin.batch.batch_id", ondelete="SET NULL"))
