@@ -128,7 +128,7 @@ def main() -> None:
                  for name in ("building", "asset")}  # fmt: skip
         if not there["building"]:
             fill(connection, list(TABLES), given)
-        elif there["asset"] < given["assets"]:
+        elif there["asset"] < given["assets"] * 0.99:  # a few fall outside the district
             fill(connection, ["lanes", "assets"], given)
         finish(connection)
 

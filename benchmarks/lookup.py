@@ -1,9 +1,11 @@
-"""How fast the city answers a click: /lookup and /nearby over HTTP on whatever database is configured.
+"""How fast the city answers /lookup, /nearby, /search and /summary, in the database and over HTTP.
 
-    TWIN_DATA_DIR=var .venv/bin/python -m benchmarks.lookup [--requests 500] [--clients 1] [--url http://...] [--json]
+    TWIN_DATA_DIR=var .venv/bin/python -m benchmarks.lookup [--requests 500] [--clients 1 16] [--tipg http://...]
 
-Places are drawn (seeded) around the city's buildings and assets. `server` is the time the service itself reports
-(Server-Timing), `client` what the caller waits. Target on the small sample, one client: p99 <= 30 ms on the server.
+Questions are drawn (seeded) around the city's buildings and assets; /search gets texts with one character wrong.
+`database` is the time of the statements alone, one at a time, `server` what the service reports (Server-Timing),
+`client` what the caller waits. With --tipg http://... the same is asked of a running tipg. The targets are those of a
+district (benchmarks.fill_city): 1 M assets, 350,000 entities, 10 M records on two cores.
 """
 
 from __future__ import annotations
@@ -13,7 +15,6 @@ import http.client
 import json
 import os
 import platform
-import random
 import socket
 import subprocess
 import sys
@@ -23,19 +24,24 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from urllib.parse import urlencode, urlsplit
+from urllib.parse import urlsplit
 
+from benchmarks.lookup_database import database_times
+from benchmarks.lookup_questions import Question, draw_questions, peer_questions
 from twin.cluster.server import connect, start
 from twin.settings import Settings, read_settings
 
-PLACES = """
-SELECT ST_X(p), ST_Y(p) FROM (
-  (SELECT ST_PointOnSurface(geom) AS p FROM twin.building WHERE valid_to IS NULL ORDER BY md5(code) LIMIT 500)
-  UNION ALL (SELECT ST_Centroid(geom) FROM twin.asset WHERE valid_to IS NULL ORDER BY md5(code) LIMIT 500)) drawn
-"""
 COUNTS = ("asset", "building", "address", "entity", "record", "link", "event", "sensor", "photo", "survey")
 WARM_UP = 40
-TARGET_P99_MS = 30.0
+# Question -> p99 in the database; and over HTTP at 16 clients, milliseconds.
+DATABASE_P99_MS = {"/lookup": 40.0, "/nearby any": 10.0, "/nearby common": 10.0, "/nearby rare": 10.0, "/search": 100.0}
+HTTP_P99_MS = {("/lookup", 16): 250.0}
+SHARES = (("p50", 0.5), ("p90", 0.9), ("p99", 0.99), ("max", 1.0))
+
+
+def at_share(times: list[float], share: float) -> float:
+    """Give the time that so large a share of the sorted times keeps."""
+    return round(times[min(len(times) - 1, int(len(times) * share))], 1)
 
 
 @dataclass(frozen=True)
@@ -50,9 +56,9 @@ class Measured:
     def summary(self) -> dict[str, float]:
         """Give the figures that are printed."""
         figures = {
-            f"{side}_{name}_ms": round(times[min(len(times) - 1, int(len(times) * share))], 1)
+            f"{side}_{name}_ms": at_share(times, share)
             for side, times in (("server", self.server_ms), ("client", self.client_ms))
-            for name, share in (("p50", 0.5), ("p90", 0.9), ("p99", 0.99), ("max", 1.0))
+            for name, share in SHARES
         }
         count = len(self.client_ms)
         return {
@@ -62,46 +68,31 @@ class Measured:
         }
 
 
-def draw_addresses(settings: Settings, count: int, seed: int) -> dict[str, list[str]]:
-    """Draw the questions: a few metres beside something that stands in the city."""
-    with connect(settings, "app") as connection:
-        places = connection.execute(PLACES).fetchall()
-        codes = [row[0] for row in connection.execute("SELECT code FROM twin.class ORDER BY class_id").fetchall()]
-    if not places:
-        sys.exit("The database holds no building and no asset: make a sample first (twin demo).")
-    draw = random.Random(seed)  # noqa: S311 - a repeatable draw
-    lookups, nearbys = [], []
-    for _ in range(count):
-        lon, lat = draw.choice(places)
-        place = {"lon": lon + draw.gauss(0, 5e-5), "lat": lat + draw.gauss(0, 4e-5)}
-        lookups.append("/lookup?" + urlencode(place))
-        some = {"class": draw.choice(codes)} if draw.random() < 0.5 else {}
-        nearbys.append("/nearby?" + urlencode(place | some))
-    return {"/lookup": lookups, "/nearby": nearbys}
-
-
-def measure(url: str, paths: list[str], clients: int) -> Measured:
-    """Ask all paths over kept connections. Exits when an answer is not 200."""
+def measure(url: str, questions: list[Question], clients: int) -> Measured:
+    """Ask all questions over kept connections. Exits when an answer is not 200."""
     host = urlsplit(url).netloc
 
-    def ask(share: list[str]) -> list[tuple[float, float, int]]:
+    def ask(share: list[Question]) -> list[tuple[float, float, int]]:
         connection = http.client.HTTPConnection(host, timeout=30)
         found = []
-        for path in share:
+        for question in share:
+            body = json.dumps(question.body) if question.body else None
+            headers = {"Accept-Encoding": "gzip"} | ({"Content-Type": "application/json"} if body else {})
             asked = time.perf_counter()
-            connection.request("GET", path, headers={"Accept-Encoding": "gzip"})
+            connection.request("POST" if body else "GET", question.path, body, headers)
             answer = connection.getresponse()
-            body = answer.read()
+            answered = answer.read()
             waited = (time.perf_counter() - asked) * 1000
             if answer.status != 200:
-                sys.exit(f"{path}: {answer.status} {body[:300]!r}")
-            found.append((float((answer.headers["Server-Timing"] or "dur=nan").split("dur=")[1]), waited, len(body)))
+                sys.exit(f"{question.path}: {answer.status} {answered[:300]!r}")
+            reported = float((answer.headers["Server-Timing"] or "dur=nan").split("dur=")[1].split(",")[0])
+            found.append((reported, waited, len(answered)))
         connection.close()
         return found
 
     started = time.perf_counter()
     with ThreadPoolExecutor(clients) as pool:
-        results = [one for part in pool.map(ask, [paths[n::clients] for n in range(clients)]) for one in part]
+        results = [one for part in pool.map(ask, [questions[n::clients] for n in range(clients)]) for one in part]
     seconds = time.perf_counter() - started
     server, client, sizes = zip(*results, strict=True)
     return Measured(sorted(server), sorted(client), sum(sizes), seconds)
@@ -165,34 +156,65 @@ def cpu_lines() -> list[str]:
         return []
 
 
+def kept(value: float, target: float | None) -> str:
+    """Say whether a target is kept."""
+    return "" if target is None else f"p99 <= {target:g} {'kept' if value <= target else 'MISSED'}"
+
+
 def main() -> None:
     """Measure and print."""
-    parser = argparse.ArgumentParser(description="Times of /lookup and /nearby on the configured database.")
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--requests", type=int, default=500)
-    parser.add_argument("--clients", type=int, default=1)
+    parser.add_argument("--clients", type=int, nargs="+", default=[1])
     parser.add_argument("--url", help="a running service; by default one is started")
+    parser.add_argument("--tipg", help="a running tipg on the same database")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--json", action="store_true")
     given = parser.parse_args()
     settings = read_settings()
     start(settings)
     facts = machine(settings)
-    questions = draw_addresses(settings, given.requests + WARM_UP, given.seed)
-    results = {}
+    questions = draw_questions(settings, given.requests + WARM_UP, given.seed)
+    rows = []
+    for name, times in database_times(settings, questions, WARM_UP).items():
+        figures = {share: at_share(times, part) for share, part in SHARES}
+        rows.append(
+            {"question": name, "where": "database", **figures, "": kept(figures["p99"], DATABASE_P99_MS.get(name))}
+        )
     with service(given.url) as url:
-        for name, paths in questions.items():
-            measure(url, paths[:WARM_UP], given.clients)
-            results[name] = measure(url, paths[WARM_UP:], given.clients).summary()
+        rows += over_http(url, "HTTP", questions, given.clients)
+    if given.tipg:
+        ours, theirs = peer_questions(settings, given.requests + WARM_UP, given.seed)
+        with service(given.url) as url:
+            rows += over_http(url, "HTTP", ours, given.clients)
+        rows += over_http(given.tipg, "tipg", theirs, given.clients)
     if given.json:
-        print(json.dumps({"machine": facts, "clients": given.clients, "results": results}, ensure_ascii=False))
+        print(json.dumps({"machine": facts, "rows": rows}, ensure_ascii=False))
         return
-    print("; ".join(f"{key} {value}" for key, value in facts.items()))
-    print(f"{given.requests} requests each, {given.clients} client(s), milliseconds")
-    for name, summary in results.items():
-        print(f"{name:10}", "  ".join(f"{key.removesuffix('_ms')} {value}" for key, value in summary.items()))
-        if given.clients == 1:
-            kept = summary["server_p99_ms"] <= TARGET_P99_MS
-            print(f"{'':10} target p99 <= {TARGET_P99_MS:g} ms on the server: {'kept' if kept else 'MISSED'}")
+    print("; ".join(f"{key} {value}" for key, value in facts.items()), f"load after {os.getloadavg()[0]:.2f}", sep="; ")
+    print(f"{given.requests} requests each, milliseconds")
+    for row in rows:
+        print(f"{row['question']:<16}{row['where']:<17}", *(f"{k} {v}" for k, v in list(row.items())[2:]), sep="  ")
+
+
+def over_http(
+    url: str, where: str, questions: dict[str, list[Question]], clients: list[int]
+) -> list[dict[str, object]]:
+    """Ask over HTTP with so many clients at once."""
+    rows: list[dict[str, object]] = []
+    for at_once in clients:
+        for name, asked in questions.items():
+            measure(url, asked[:WARM_UP], at_once)
+            figures = measure(url, asked[WARM_UP:], at_once).summary()
+            shown = {share: figures[f"client_{share}_ms"] for share, _ in SHARES}
+            shown |= {
+                "server p99": figures["server_p99_ms"],
+                "req/s": figures["requests_per_s"],
+                "kB": figures["mean_kb"],
+            }
+            verdict = kept(figures["client_p99_ms"], HTTP_P99_MS.get((name, at_once)))
+            rows.append({"question": name, "where": f"{where} {at_once}", **shown, "": verdict})
+    return rows
 
 
 if __name__ == "__main__":

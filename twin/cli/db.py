@@ -97,6 +97,25 @@ def upgrade() -> None:
     typer.echo(f"数据库版本 database version: {before.revision or '-'} -> {before.newest}")
 
 
+@app.command(epilog="Example: twin db tidy --minutes 30")
+def tidy(
+    minutes: Annotated[
+        float | None, typer.Option(help="Stop after so long; the rest is left for next time.", min=0)
+    ] = None,
+) -> None:
+    """Bring search, totals and the order of assets on the disk up to date after loads. Readers are not held up.
+
+    整理数据库:更新搜索、统计和部件的存储顺序。
+    """
+    from twin.cluster.tidy import tidy as bring_in_order
+
+    done = bring_in_order(read_settings(), most_s=None if minutes is None else minutes * 60)
+    typer.echo(
+        f"整理完成 tidied: {done.entries} search entries 搜索条目, {done.squares} squares counted 统计方格, "
+        f"{done.gathered} squares gathered 归并方格, {done.scattered_left} left 剩余"
+    )
+
+
 @app.command(epilog="Example: twin db backup /mnt/backup/muping-2026-11-23.twin")
 def backup(file: BackupFile) -> None:
     """Write database and surveys' products to one file, with a count and hash of every table and file.

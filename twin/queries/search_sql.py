@@ -6,7 +6,8 @@ its own index and is cut before it is joined with anything, so an answer costs t
 
 from __future__ import annotations
 
-# The planner cannot know how common the words are, and a LIMIT makes it hope for luck in a scan of everything.
+# The planner cannot know how common the words are, and a LIMIT makes it hope for luck in a scan of everything; nor
+# how few squares of a summary an edge cuts.
 INDEXES_ONLY = "SELECT set_config('enable_seqscan', 'off', true)"
 
 _SPOT = "CASE WHEN ST_Dimension({0}) = 0 THEN ST_GeometryN(ST_Points({0}), 1) ELSE ST_PointOnSurface({0}) END"

@@ -16,6 +16,7 @@ from twin.crs import LonLat, transformer
 from twin.errors import BadInput, NotFound
 from twin.queries.city_bounds import CityBounds, check_place
 from twin.queries.place_asked import GEOGRAPHIC
+from twin.queries.search_sql import INDEXES_ONLY
 from twin.queries.summary_sql import OUTLINE, SUMMARY
 
 AT_LEAST = 10  # people are told of only where there are so many; part of docs/privacy.md
@@ -88,6 +89,7 @@ async def sum_up(cursor: psycopg.AsyncCursor[Any], area: Area) -> bytes:
 
     cursor: inside a transaction on the asker's behalf.
     """
+    await cursor.execute(INDEXES_ONLY)
     await cursor.execute(SUMMARY, summary_values(area))
     row = await cursor.fetchone()
     assert row is not None  # noqa: S101 - the statement starts from one row

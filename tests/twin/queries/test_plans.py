@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from typing import Any
 
 import psycopg
 import pytest
+import shapely
 
 from tests.databases import Database
 from twin.actions.access import SET_READER
@@ -18,6 +20,8 @@ from twin.queries.place_asked import place_asked
 from twin.queries.search import SearchAsked, search_values
 from twin.queries.search_sql import INDEXES_ONLY, SEARCH, SEARCH_NEAR
 from twin.queries.sight import PUBLIC_SIGHT
+from twin.queries.summaries import Area, summary_values
+from twin.queries.summary_sql import SUMMARY
 from twin.session import PUBLIC, actor_settings
 
 pytestmark = pytest.mark.xdist_group("plans")  # one large city
@@ -39,6 +43,7 @@ SELECT n, n, 'code', 1, 'accepted', 'x', 'x', 1 FROM spot;
 INSERT INTO history.version (table_name, row_id, operation, known_from, known_to)
 SELECT t, n, 'I', now(), now() FROM spot, unnest(ARRAY['asset', 'building', 'address']) t;
 SELECT twin.search_rebuild('address');
+SELECT twin.area_rebuild(t) FROM unnest(ARRAY['asset', 'record', 'event']) t;
 SET session_replication_role = origin;
 ANALYZE;
 """
@@ -95,6 +100,31 @@ def test_search_scans_nothing_that_grows(large: Database, statement: str, words:
         used += ["core_initials", "initials", "pinyin"]
     for column in used:
         assert f"search_entry_{column} " in text, column
+
+
+def test_a_summary_reads_squares_and_counts_rows_only_at_the_edges(large: Database) -> None:
+    metres = shapely.box(380_000, 4_143_000, 400_000, 4_160_000)
+    statement, values = SUMMARY, summary_values(Area(metres, 4550))
+    text = plan(large, statement, values, before=INDEXES_ONLY)
+    for table in ("asset", "record", "event", "entity", "area_total"):
+        assert not re.search(rf"Seq Scan on {table}\b", text), f"{table} is read whole"
+    with large.connect("app") as connection, psycopg.ClientCursor(connection) as cursor:
+        cursor.execute(INDEXES_ONLY)
+        cursor.execute(f"EXPLAIN (ANALYZE, FORMAT JSON) {statement}".encode(), values)
+        visits = [node["Actual Loops"] for node in nodes(cursor.fetchall()[0][0][0]["Plan"])
+                  if node.get("Relation Name") == "asset"]  # fmt: skip
+    edge_m = 2 * (20_000 + 17_000)  # cuts about one square every 256 m; thousands lie whole inside
+    assert visits
+    assert max(visits) <= edge_m / 256 + 8
+    inside = large.fetch("SELECT sum(n) FROM twin.area_total WHERE level = 0 AND what = 'asset_state'")[0][0]
+    assert inside == 8000
+
+
+def nodes(plan_node: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    """Walk a plan."""
+    yield plan_node
+    for child in plan_node.get("Plans", ()):
+        yield from nodes(child)
 
 
 def test_a_vector_tile_reads_its_own_square(large: Database) -> None:

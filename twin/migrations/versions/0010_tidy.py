@@ -1,0 +1,14 @@
+"""Scattered assets can be brought together on the disk.
+
+Revision ID: 0010
+"""
+
+from twin.migrations.sql_files import run_sql_file
+
+revision = "0010"
+down_revision = "0009"
+
+
+def upgrade() -> None:
+    """Make the functions of twin db tidy."""
+    run_sql_file("0010_tidy.sql")
