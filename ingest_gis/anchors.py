@@ -11,6 +11,7 @@ import psycopg
 import shapely
 from numpy.typing import NDArray
 
+from ingest_gis.stated_grids import StatedGrids, read_stated_grids
 from twin.crs import transformer
 from twin.settings import CitySettings
 
@@ -28,7 +29,7 @@ class Anchors:
     """Known places in metres of the working CRS.
 
     outline: the district (None while it is not in the twin). centre: (2,). buildings: outlines. assets: class_id ->
-    (N, 2) points.
+    (N, 2) points. grids: by the codes that rows name.
     """
 
     working_srid: int
@@ -36,6 +37,7 @@ class Anchors:
     outline: shapely.Geometry | None = None
     buildings: list[shapely.Geometry] = field(default_factory=list)
     assets: dict[int, Metres] = field(default_factory=dict)
+    grids: StatedGrids = field(default_factory=StatedGrids)
 
     def __post_init__(self) -> None:
         """Prepare the outlines for many questions."""
@@ -98,5 +100,6 @@ def read_anchors(connection: psycopg.Connection[Any], city: CitySettings) -> Anc
                 buildings.append(shape)
             else:
                 points.setdefault(class_id, []).append((float(shapely.get_x(shape)), float(shapely.get_y(shape))))
+        grids = read_stated_grids(cursor)
     known = {class_id: np.array(places) for class_id, places in points.items()}
-    return Anchors(city.working_srid, centre, outline, buildings, known)
+    return Anchors(city.working_srid, centre, outline, buildings, known, grids)

@@ -21,8 +21,9 @@ if TYPE_CHECKING:
 _AS_GBK = "".join(
     {bytes((lead, trail)).decode("gbk", "ignore") for lead in range(0xE4, 0xEA) for trail in range(0x80, 0xC0)} - {""}
 )
-SUSPICIOUS = re.compile(f"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\xff\u0152-\u017e\u02c6-\u02dc\ue000-\uf8ff\ufffd{_AS_GBK}]")
+SUSPICIOUS = re.compile(f"[?\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\xff\u0152-\u017e\u02c6-\u02dc\ue000-\uf8ff\ufffd{_AS_GBK}]")
 MOST_AREA_CHANGE = 0.01
+THINNEST_M = 0.1
 POINTS, LINES, AREAS = (0, 4), (1, 2, 5), (3, 6)
 KINDS: dict[str, tuple[int, ...]] = {
     "admin_unit": AREAS,
@@ -63,11 +64,20 @@ def find_broken_text(raw: Mapping[str, list[str | None]], problems: Problems) ->
     """Set aside rows with text that was decoded wrongly."""
     for name, cells in raw.items():
         text = "\n".join(filter(None, cells))
-        if text.isascii() or not SUSPICIOUS.search(text):
+        if not SUSPICIOUS.search(text):
             continue
         for row, cell in enumerate(cells):
-            if cell and not cell.isascii() and SUSPICIOUS.search(cell) and is_broken_text(cell):
+            if cell and SUSPICIOUS.search(cell) and is_broken_text(cell):
                 problems.add(row, "text_broken", name)
+
+
+def find_slivers(shapes: NDArray[np.object_]) -> NDArray[np.bool_]:
+    """Tell which areas are no areas: thinner than 10 cm on average. shapes: (N,) geometries in metres or None."""
+    areas = np.isin(shapely.get_type_id(shapes), AREAS) & shapely.is_valid(shapes)
+    width = np.full(len(shapes), np.inf)
+    around = shapely.length(shapes[areas])
+    width[areas] = 2 * np.abs(shapely.area(shapes[areas])) / np.where(around > 0, around, np.nan)
+    return areas & ~(width >= THINNEST_M)
 
 
 def mend_areas(shapes: NDArray[np.object_], problems: Problems) -> NDArray[np.object_]:
@@ -75,7 +85,8 @@ def mend_areas(shapes: NDArray[np.object_], problems: Problems) -> NDArray[np.ob
 
     shapes: (N,) geometries in metres or None. Returns (N,) geometries.
     """
-    bad = ~shapely.is_valid(shapes) & ~shapely.is_missing(shapes)
+    whole = np.isfinite(shapely.bounds(shapes).reshape(-1, 4)).all(axis=1)  # others have no place and cannot be mended
+    bad = ~shapely.is_valid(shapes) & whole
     if not bad.any():
         return shapes
     mended = shapes.copy()

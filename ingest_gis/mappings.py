@@ -6,6 +6,7 @@ import hashlib
 from collections.abc import Iterable, Sequence
 from collections.abc import Mapping as AnyMapping
 from dataclasses import dataclass, field
+from functools import lru_cache
 from pathlib import Path
 from typing import Any, Literal, get_args
 
@@ -134,19 +135,35 @@ def read_mapping(path: Path) -> DeliveryMapping:
         ) from error
 
 
+def mappings_in(folder: Path) -> list[DeliveryMapping]:
+    """Read all mappings of a folder, once for as long as its files stay as they are.
+
+    Raises UnknownMapping when one of them cannot be read.
+    """
+    return [_read_once(path, path.stat().st_mtime_ns, path.stat().st_size) for path in sorted(folder.glob("*.yaml"))]
+
+
+@lru_cache(maxsize=500)
+def _read_once(path: Path, changed_ns: int, size: int) -> DeliveryMapping:
+    return read_mapping(path)
+
+
 def shipped_mappings() -> list[DeliveryMapping]:
     """Read all mappings that come with the twin."""
-    return [read_mapping(path) for path in sorted(SHIPPED.glob("*.yaml"))]
+    return mappings_in(SHIPPED)
 
 
 def choose_mapping(named: str | None, columns: Sequence[str], layer: str | None, where: str) -> DeliveryMapping:
     """Choose the mapping of a delivery: the one named (a shipped name or a path), else the one its columns fit.
 
+    A folder named adds its mappings to the shipped ones.
+
     where: the file, for the message. Raises UnknownMapping when none or more than one fits.
     """
-    if named is not None:
+    own = mappings_in(Path(named)) if named is not None and Path(named).is_dir() else []
+    if named is not None and not own:
         return read_mapping(Path(named) if named.endswith((".yaml", ".yml")) else SHIPPED / f"{named}.yaml")
-    fitting = [mapping for mapping in shipped_mappings() if mapping.fits(columns, layer)]
+    fitting = [mapping for mapping in (*own, *shipped_mappings()) if mapping.fits(columns, layer)]
     most = max((len(mapping.match) for mapping in fitting), default=0)
     best = [mapping for mapping in fitting if len(mapping.match) == most]
     if len(best) == 1:

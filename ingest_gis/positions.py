@@ -12,10 +12,11 @@ from numpy.typing import NDArray
 
 from ingest_gis.anchors import Anchors
 from ingest_gis.angles import read_coordinate
-from ingest_gis.checks import Problems, mend_areas
+from ingest_gis.checks import Problems, find_slivers, mend_areas
 from ingest_gis.datum import Datum, to_cgcs2000
 from ingest_gis.heights import Heights, point_heights
 from ingest_gis.mappings import DeliveryMapping
+from ingest_gis.other_zones import inside_in_other_zone
 from ingest_gis.position_columns import common_columns, coordinate_columns, position_kind
 from ingest_gis.solids import SOLID, Solid, place_solids
 from ingest_gis.source_crs import SourceCrs
@@ -66,6 +67,8 @@ class PositionReader:
         self._x, self._y = coordinate_columns(mapping, columns)
         if mapping.position.kind == "geometry":
             self._x, self._y = common_columns(columns)
+        stated = mapping.fields.get("grid_code")
+        self._grid = stated.column_in(columns) if stated is not None else None
 
     def read(self, batch: pa.RecordBatch, raw: Mapping[str, list[str | None]], problems: Problems) -> Placed:
         """Read one batch; rows without a usable position are set aside with the reason."""
@@ -79,6 +82,7 @@ class PositionReader:
             shapes = shapely.force_2d(shapes)
         else:
             shapes = self._points(raw, problems)
+<<<<<<< HEAD
         placed = replace(self._transform(shapes, problems), heights=heights, vertical=self._crs.vertical)
         if SOLID not in raw or self._mapping.target != "building":
             return placed
@@ -93,6 +97,9 @@ class PositionReader:
             return heights if known else None
         problems.note("height_without_datum", known)
         return None
+=======
+        return self._transform(shapes, raw, problems)
+>>>>>>> fc66643 (Rows are held against the unit grid they name; other zones, slivers, lost letters and listed attributes have rules; planted faults as a benchmark)
 
     def _geometries(self, batch: pa.RecordBatch, problems: Problems) -> Shapes:
         wkb = np.array(batch["_wkb"].to_pylist() if "_wkb" in batch.schema.names else [None] * batch.num_rows, object)
@@ -131,7 +138,7 @@ class PositionReader:
         shapes[whole] = shapely.points(numbers[whole])
         return shapes
 
-    def _transform(self, shapes: Shapes, problems: Problems) -> Placed:
+    def _transform(self, shapes: Shapes, raw: Mapping[str, list[str | None]], problems: Problems) -> Placed:
         if self._crs is None:
             raise ValueError("positions without a coordinate system")
         working = f"EPSG:{self._anchors.working_srid}"
@@ -141,8 +148,10 @@ class PositionReader:
         else:
             degrees = _project(shapes, self._crs.crs, "EPSG:4490")
             metres = _project(shapes, self._crs.crs, working)
+        self._check_grids(metres, raw, problems)
         self._check_places(metres, shapes, problems)
         kinds = np.asarray(shapely.get_type_id(metres), dtype=np.int64)
+        problems.add_all(find_slivers(metres), "geometry_sliver")
         if np.isin(kinds, (3, 6)).any():
             mended = mend_areas(metres, problems)
             if mended is not metres:
@@ -167,7 +176,24 @@ class PositionReader:
             return
         turned = self._inside_when_swapped(given, outside)
         problems.add_all(turned, "coordinates_swapped")
+        problems.add_all(self._of_other_zone(given, outside & ~turned), "coordinates_zone")
         problems.add_all(outside, "outside_district")
+
+    def _check_grids(self, metres: Shapes, raw: Mapping[str, list[str | None]], problems: Problems) -> None:
+        """Set aside rows that do not stand in the unit grid they name."""
+        if self._grid is None:
+            return
+        verdict = self._anchors.grids.judge(raw[self._grid], _middles(metres), self._anchors.working_srid)
+        problems.add_all(verdict.shifted, "coordinates_shifted")
+        in_sight = self._anchors.in_district(np.nan_to_num(_middles(metres), nan=1e9))
+        problems.add_all(verdict.elsewhere & in_sight, "grid_elsewhere")
+        problems.note("grid_unknown", int(verdict.unknown.sum()))
+
+    def _of_other_zone(self, given: Shapes, rows: NDArray[np.bool_]) -> NDArray[np.bool_]:
+        answer = np.zeros(len(given), dtype=bool)
+        if self._crs is not None and rows.any():
+            answer[rows] = inside_in_other_zone(_middles(given[rows]), self._crs.crs, self._anchors)
+        return answer
 
     def _inside_when_swapped(self, given: Shapes, rows: NDArray[np.bool_]) -> NDArray[np.bool_]:
         answer = np.zeros(len(given), dtype=bool)

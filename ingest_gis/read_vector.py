@@ -71,6 +71,11 @@ def prepare(driver: str | None) -> None:
     """
     if _drivers() - {driver}:
         raise UnreadableDelivery("读取环境不安全, 已停止 (the reader knows more formats than it should; stopped)")
+    if driver == "FlatGeobuf":
+        import pyogrio
+
+        # GDAL 3.12's own Arrow reader of FlatGeobuf writes unsound batches where a row has no geometry.
+        pyogrio.set_gdal_config_options({"OGR_FLATGEOBUF_STREAM_BASE_IMPL": "YES"})
 
 
 def _drivers() -> set[str]:

@@ -11,6 +11,7 @@ from ingest_gis import identifiers
 from ingest_gis.address.normalise import Normaliser
 from ingest_gis.address.parse import AddressParser
 from ingest_gis.checks import AREAS, LINES, POINTS, Problems
+from ingest_gis.class_attributes import missing_attributes, unlisted_attribute
 from ingest_gis.classes import CityClass, ClassCatalogue
 from ingest_gis.delivered_heights import add_heights
 from ingest_gis.mappings import ClassColumn, DeliveryMapping
@@ -61,6 +62,9 @@ class RowBuilder:
                 self._check_class(row, fields, raw, placed, problems)
         if self._mapping.target in ("admin_unit", "grid"):
             self._check_parents(values, problems)
+        for fields in values:
+            if not identifiers.follows_body_rule(fields.get("credit_code")):
+                problems.note("credit_code_body")
 
     def build(self, values: Values) -> Documents:
         """Build the public and the private document of one row that passed."""
@@ -113,10 +117,17 @@ class RowBuilder:
         allowed = GEOMETRY_KINDS.get(city_class.geometry_kind)
         if allowed is not None and placed.kinds[row] >= 0 and placed.kinds[row] not in allowed:
             problems.note("class_geometry")
-        attributes = {**(fields.get("attributes") or {}), **fields["public"]}
+        given = fields.get("attributes") or {}
+        attributes = {**given, **fields["public"]}
         fields["attributes"], wrong = fit_attributes(attributes, city_class.attribute_schema)
         if wrong is not None:
             problems.add(row, "attribute_wrong", wrong)
+        elif (unlisted := unlisted_attribute(city_class.attribute_schema, fields["attributes"])) is not None:
+            problems.add(row, "attribute_not_listed", unlisted)
+        if given and missing_attributes(city_class.code, fields["attributes"]):
+            problems.note("attribute_missing")
+        if str(fields.get("accuracy_class") or "A") > city_class.accuracy_class:
+            problems.note("accuracy_below_class")
 
     def _check_parents(self, values: list[Values], problems: Problems) -> None:
         here = {fields.get("key", "") for fields in values}
@@ -167,7 +178,8 @@ class RowBuilder:
         public |= values.get("heights", {})
         public["class_id"] = city_class.class_id
         public["attributes"] = values["attributes"]
-        public["accuracy_class"] = self._mapping.accuracy_class or city_class.accuracy_class
+        stated = values.get("accuracy_class")
+        public["accuracy_class"] = stated or self._mapping.accuracy_class or city_class.accuracy_class
         return public, None
 
     def _build_entity(self, values: Values) -> Documents:

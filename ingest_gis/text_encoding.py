@@ -19,12 +19,18 @@ BYTE_ORDER_MARKS = (
     (codecs.BOM_UTF16_LE, "utf-16"),
     (codecs.BOM_UTF16_BE, "utf-16"),
 )
+LOST = re.compile(r"\s*\?{2,}\s*")
 CHINESE = r"\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\U00020000-\U000323af"
 _BROKEN = re.compile(r"[\ufffd\ue000-\uf8ff\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f]")
 _LATIN_RUN = re.compile(
     r"[\u00a0-\u00ff\u0152\u0153\u0160\u0161\u017d\u017e\u0178\u2013-\u203a\u20ac\u2122\u02c6\u02dc]{2,}"
 )
-_CHINESE_RUN = re.compile(f"[{CHINESE}]{{3,}}")
+# UTF-8 read as GBK is mostly rare Chinese letters, with signs, kana, Greek and Cyrillic of GBK's first rows among them.
+_CHINESE_RUN = re.compile(
+    f"[{CHINESE}\u00a4-\u00b7\u00d7\u00f7\u0391-\u0451\u2010-\u266f\u3000-\u33ff\ufe30-\ufe6f\uff00-\uffef]{{3,}}"
+)
+# Signs of Latin-1 that stand beside no other in sound text; two bytes with one of them are a Chinese letter.
+_ODD_SIGN = re.compile(r"[¡¢£¤¥¦§¨©ª¬\u00ad®¯´µ¶¸¹º¿]")
 _ALL_CHINESE = re.compile(f"[{CHINESE}\u3000-\u303f\uff00-\uffef]+")
 
 
@@ -97,9 +103,11 @@ def _fails(text: bytes, encoding: str) -> bool:
 def is_broken_text(text: str) -> bool:
     """Tell whether a text was decoded wrongly somewhere on its way (mojibake).
 
-    True for replacement and private-use characters, control characters, Latin letters that are the bytes of Chinese
-    (ÄÁÆ½), and Chinese that is the bytes of UTF-8 read as GBK (鐗熷钩鍖).
+    True for replacement and private-use characters, control characters, cells of nothing but ????, Latin letters that
+    are the bytes of Chinese (ÄÁÆ½), and Chinese that is the bytes of UTF-8 read as GBK (鐗熷钩鍖).
     """
+    if LOST.fullmatch(text):
+        return True
     if text.isascii():
         return any(ord(letter) < 32 and letter not in "\t\n\r" for letter in text)
     if _BROKEN.search(text):
@@ -110,13 +118,15 @@ def is_broken_text(text: str) -> bool:
 
 
 def _hides_chinese(run: str) -> bool:
+    if all(letter > "\u017f" for letter in run):
+        return False  # dashes and quotation marks only
     for bytes_of in ("latin-1", "cp1252"):
         try:
             raw = run.encode(bytes_of)
         except UnicodeEncodeError:
             continue
         # One Chinese character is three bytes of UTF-8; two bytes alone are also ää in a Finnish name.
-        for encoding in ("utf-8", "gb18030")[: 2 if len(run) > 3 else 1]:
+        for encoding in ("utf-8", "gb18030")[: 2 if len(run) > 3 or _ODD_SIGN.search(run) else 1]:
             try:
                 if _ALL_CHINESE.fullmatch(raw.decode(encoding)):
                     return True

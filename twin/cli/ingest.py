@@ -40,7 +40,9 @@ def ingest(
         list[Path],
         typer.Argument(metavar="FILE...", help="Shapefile, FileGDB, GeoPackage, CityJSON, DXF, CSV, XLSX, ZIP ..."),
     ],
-    mapping: Annotated[str | None, typer.Option(help="Mapping: a name (repairs) or a file; else found.")] = None,
+    mapping: Annotated[
+        str | None, typer.Option(help="Mapping: a name (repairs), a file, a folder of files; else found.")
+    ] = None,
     department: Annotated[str | None, typer.Option(help="Code of the department that delivers.")] = None,
     crs: Annotated[str | None, typer.Option(help="Coordinate system, e.g. EPSG:4550 or a PROJ string.")] = None,
     datum: Annotated[DatumOption, typer.Option(help="Datum of degrees; auto holds them against known places.")] = (

@@ -244,7 +244,7 @@ def _bow_tie(shape: Any) -> Any:
 
 
 def _sliver(shape: Any) -> Any:
-    """Press an outline together to a thousandth of its width."""
+    """Press an outline together to a five-thousandth of its width."""
     ring = shapely.get_coordinates(shapely.minimum_rotated_rectangle(shape))[:4]
-    beside = ring[0] + (ring[3] - ring[0]) * 0.001, ring[1] + (ring[2] - ring[1]) * 0.001
+    beside = ring[0] + (ring[3] - ring[0]) * 0.0002, ring[1] + (ring[2] - ring[1]) * 0.0002
     return shapely.Polygon([ring[0], ring[1], beside[1], beside[0]])

@@ -160,7 +160,11 @@ def _divide(town: NDArray[np.int64], wanted: NDArray[np.float64]) -> tuple[Rects
     totals: NDArray[np.float64] = np.bincount(town, wanted).astype(np.float64)
     town_rects = np.zeros((len(totals), 4), np.int64)
     rects = np.zeros((len(wanted), 4), np.int64)
-    _cut(list(range(len(totals))), totals, whole, town_rects)
+    others = list(range(1, len(totals)))
+    middle = (
+        len(others) // 2
+    )  # the first town, with the quarter, in the middle, so that the zones' edge cuts the district
+    _cut([*others[:middle], 0, *others[middle:]], totals, whole, town_rects)
     for index in range(len(totals)):
         west, south, east, north = (int(value) for value in town_rects[index])
         _cut(np.flatnonzero(town == index).tolist(), wanted, (west, south, east, north), rects)
