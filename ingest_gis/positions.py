@@ -82,8 +82,7 @@ class PositionReader:
             shapes = shapely.force_2d(shapes)
         else:
             shapes = self._points(raw, problems)
-<<<<<<< HEAD
-        placed = replace(self._transform(shapes, problems), heights=heights, vertical=self._crs.vertical)
+        placed = replace(self._transform(shapes, raw, problems), heights=heights, vertical=self._crs.vertical)
         if SOLID not in raw or self._mapping.target != "building":
             return placed
         solids = place_solids(raw, self._crs, self._datum, self._anchors.working_srid, problems)
@@ -97,9 +96,6 @@ class PositionReader:
             return heights if known else None
         problems.note("height_without_datum", known)
         return None
-=======
-        return self._transform(shapes, raw, problems)
->>>>>>> fc66643 (Rows are held against the unit grid they name; other zones, slivers, lost letters and listed attributes have rules; planted faults as a benchmark)
 
     def _geometries(self, batch: pa.RecordBatch, problems: Problems) -> Shapes:
         wkb = np.array(batch["_wkb"].to_pylist() if "_wkb" in batch.schema.names else [None] * batch.num_rows, object)

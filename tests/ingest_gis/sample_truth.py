@@ -16,7 +16,7 @@ from tests.databases import Database
 REASONS = {
     "missing_code": {"key_missing"},
     "duplicate_row": {"duplicate_row"},
-    "out_of_district": {"outside_district"},
+    "out_of_district": {"outside_district", "coordinates_zone"},
     "bad_code": {"component_code_wrong", "grid_code_wrong"},
     "unknown_class": {"class_unknown"},
     "bad_coordinates": {"coordinates_wrong", "coordinates_impossible"},

@@ -105,8 +105,9 @@ def test_short_words_are_recognised_however_they_were_spoilt(words: str) -> None
 
 @pytest.mark.parametrize(
     "text",
-    ["——————", "……", "管径Φ700×3", "25°±2", "①②③号楼", "Café de l'Été 咖啡店", "Müller & Söhne（烟台）", "½±¾", "Ⅲ期5㎡", "カフェ小筑",
-     "鸃龘䶮", "Çá"],
+    ["——————", "……", "管径Φ700×3", "25°±2", "①②③号楼", "Café de l'Été 咖啡店", "Müller & Söhne（烟台）",
+     "½±¾", "Ⅲ期5㎡",
+     "カフェ小筑",      "鸃龘䶮", "Çá"],
 )  # fmt: skip
 def test_unusual_text_is_not_called_broken(text: str) -> None:
     assert not is_broken_text(text)
