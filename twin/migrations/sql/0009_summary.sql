@@ -110,9 +110,11 @@ BEGIN
                    CROSS JOIN LATERAL (SELECT %2$s) a CROSS JOIN LATERAL (SELECT %3$s) b
                    CROSS JOIN LATERAL (VALUES (o.geom_m), (n.geom_m)) g (geom_m) WHERE a IS DISTINCT FROM b', TG_ARGV[1],
                 history.column_list(TG_RELID, 'o', counted, true), history.column_list(TG_RELID, 'n', counted, true)) END;
+  -- All squares a thing's box touches: its spot is in one of them, and the box costs nothing to have.
   EXECUTE format('INSERT INTO twin.area_stale (of_table, col, "row")
-    SELECT DISTINCT %L, twin.area_square(ST_X(spot)), twin.area_square(ST_Y(spot))
-    FROM (SELECT twin.area_spot(geom_m) AS spot FROM (%s) w WHERE geom_m IS NOT NULL OFFSET 0) s', TG_ARGV[0], source);
+    SELECT DISTINCT %L, c, r FROM (%s) w, generate_series(twin.area_square(ST_XMin(geom_m)), twin.area_square(ST_XMax(geom_m))) c,
+      generate_series(twin.area_square(ST_YMin(geom_m)), twin.area_square(ST_YMax(geom_m))) r
+    WHERE geom_m IS NOT NULL', TG_ARGV[0], source);
   RETURN NULL;
 END $$;
 

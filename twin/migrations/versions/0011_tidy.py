@@ -1,14 +1,14 @@
 """Scattered assets can be brought together on the disk.
 
-Revision ID: 0010
+Revision ID: 0011
 """
 
 from twin.migrations.sql_files import run_sql_file
 
-revision = "0010"
-down_revision = "0009"
+revision = "0011"
+down_revision = "0010"
 
 
 def upgrade() -> None:
     """Make the functions of twin db tidy."""
-    run_sql_file("0010_tidy.sql")
+    run_sql_file("0011_tidy.sql")
