@@ -116,21 +116,23 @@ def _solid(faces: Sequence[Face]) -> str | None:
 
 
 def _outline(item: CityObject) -> bytes | None:
-    """Give the outline on the ground: of the ground surfaces if they are named, else of everything seen from above."""
-    named = [
-        face
-        for part in item.parts
-        for face, kind in zip(part.faces, _kinds(part), strict=True)
-        if kind == "GroundSurface"
-    ]
-    for faces in (named, item.faces()):
-        shapes = [shape for face in faces if (shape := _from_above(face)) is not None]
-        if shapes:
-            merged = shapely.union_all(shapely.make_valid(shapely.set_precision(shapes, SNAP, mode="pointwise")))
-            areas = [part for part in shapely.get_parts(merged) if part.geom_type == "Polygon" and part.area > FLAT_M2]
-            if areas:
-                return bytes(shapely.to_wkb(areas[0] if len(areas) == 1 else shapely.MultiPolygon(areas)))
-    return None
+    """Give the outline on the ground: of each part's ground surfaces if it names them, else of it seen from above."""
+    shapes = [shape for part in item.parts for shape in _ground(part)]
+    if not shapes:
+        return None
+    merged = shapely.union_all(shapely.make_valid(shapely.set_precision(shapes, SNAP, mode="pointwise")))
+    areas = [part for part in shapely.get_parts(merged) if part.geom_type == "Polygon" and part.area > FLAT_M2]
+    if not areas:
+        return None
+    return bytes(shapely.to_wkb(areas[0] if len(areas) == 1 else shapely.MultiPolygon(areas)))
+
+
+def _ground(part: Part) -> list[shapely.Geometry]:
+    named = [face for face, kind in zip(part.faces, _kinds(part), strict=True) if kind == "GroundSurface"]
+    for faces in (named, part.faces):
+        if shapes := [shape for face in faces if (shape := _from_above(face)) is not None]:
+            return shapes
+    return []
 
 
 def _kinds(part: Part) -> list[str | None]:

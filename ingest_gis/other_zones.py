@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ingest_gis.anchors import Anchors
-from ingest_gis.source_crs import FIRST_PLAIN, FIRST_PREFIXED, LAST_PLAIN, ZONE_SHIFT
+from ingest_gis.zones import FIRST_PLAIN, FIRST_PREFIXED, LAST_PLAIN, ZONE_SHIFT
 from twin.crs import transformer
 
 Metres = NDArray[np.float64]

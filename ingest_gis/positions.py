@@ -21,6 +21,7 @@ from ingest_gis.position_columns import common_columns, coordinate_columns, posi
 from ingest_gis.solids import SOLID, Solid, place_solids
 from ingest_gis.source_crs import SourceCrs
 from ingest_gis.values import is_empty
+from ingest_gis.zones import into_one_zone
 from twin.crs import transformer
 
 GEOGRAPHIC_SRID = 4490
@@ -231,7 +232,12 @@ def _project(shapes: Shapes, source: str, target: str) -> Shapes:
     if source == target:
         return shapes
     project = transformer(source, target)
-    return _move(shapes, lambda xy: np.column_stack(project.transform(xy[:, 0], xy[:, 1])))
+
+    def move(xy: NDArray[np.float64]) -> NDArray[np.float64]:
+        one = into_one_zone(xy, source)
+        return np.column_stack(project.transform(one[:, 0], one[:, 1]))
+
+    return _move(shapes, move)
 
 
 def _move(shapes: Shapes, change: object) -> Shapes:

@@ -113,7 +113,7 @@ def _objects(whole: dict[str, Any]) -> Iterator[CityObject]:
         if raw.get("parents"):
             continue
         family = list(_family(object_id, found, 0))
-        lods = sorted({str(shape.get("lod", "")) for _, one in family for shape in _shapes(one)})
+        lods = sorted({_lod(shape, templates) for _, one in family for shape in _shapes(one)})
         best = lods[-1] if lods else ""
         parts = [_part(name, one, best, vertices, templates) for name, one in family]
         yield CityObject(object_id, str(raw["type"]), dict(raw.get("attributes") or {}), parts, tuple(lods[:-1]))
@@ -134,6 +134,12 @@ def _shapes(raw: dict[str, Any]) -> list[dict[str, Any]]:
         for shape in raw.get("geometry") or ()
         if shape["type"] in (*SURFACES, *SOLIDS, *SOLID_GROUPS, "GeometryInstance")
     ]
+
+
+def _lod(shape: dict[str, Any], templates: dict[str, Any]) -> str:
+    if shape["type"] == "GeometryInstance":
+        shape = templates["templates"][shape["template"]]
+    return str(shape.get("lod", ""))
 
 
 def _part(object_id: str, raw: dict[str, Any], lod: str, vertices: Any, templates: dict[str, Any]) -> Part:

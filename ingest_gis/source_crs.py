@@ -12,14 +12,20 @@ from numpy.typing import NDArray
 from pyproj import CRS
 
 from ingest_gis.heights import read_vertical, split_heights
+from ingest_gis.zones import (
+    FIRST_PLAIN,
+    FIRST_PREFIXED,
+    LAST_PLAIN,
+    NUMBERED,
+    ZONE_SHIFT,
+    into_one_zone,
+    most_common_zone,
+)
 from twin.crs import read_crs, transformer
 from twin.errors import DatumUnsure, UnknownCrs
 
 Points = NDArray[np.float64]
 InsideTest = Callable[[Points], NDArray[np.bool_]]  # which of (N, 2) metres in the working CRS lie in the district
-# CGCS2000 / 3-degree Gauss-Kruger: EPSG:4534-4554 for central meridians 75E-135E, 4513-4533 with the zone's number
-# (25-45) before the easting.
-FIRST_PLAIN, LAST_PLAIN, FIRST_PREFIXED, ZONE_SHIFT = 4534, 4554, 4513, 21
 SURE_SHARE, OTHER_SHARE = 0.6, 0.2
 FEWEST_POINTS = 3
 DEGREES = 360.0
@@ -146,6 +152,7 @@ def to_metres(points: Points, crs: str, working_srid: int) -> Points:
     """Bring (N, 2) coordinates (east or longitude first) of a CRS to metres in the working CRS; inf where it fails."""
     if not len(points):
         return points
+    points = into_one_zone(points, crs)
     east, north = transformer(crs, f"EPSG:{working_srid}").transform(points[:, 0], points[:, 1])
     return np.column_stack([east, north])
 
@@ -174,9 +181,9 @@ def _prefix_sibling(name: str, points: Points) -> str | None:
     if code is None or not len(points):
         return None
     largest = float(np.median(points.max(axis=1)))
-    if FIRST_PLAIN <= code <= LAST_PLAIN and largest > 2.4e7:
+    if FIRST_PLAIN <= code <= LAST_PLAIN and largest > NUMBERED:
         return f"EPSG:{code - ZONE_SHIFT}"
-    if FIRST_PREFIXED <= code < FIRST_PLAIN and largest < 2.4e7:
+    if FIRST_PREFIXED <= code < FIRST_PLAIN and largest < NUMBERED:
         return f"EPSG:{code + ZONE_SHIFT}"
     return None
 
@@ -211,8 +218,9 @@ def _plausible(points: Points, working_srid: int) -> Iterable[str]:
     zone = working_srid if FIRST_PLAIN <= working_srid <= LAST_PLAIN else None
     if zone is None:
         return [f"EPSG:{working_srid}"]
-    neighbours = [code for code in (zone - 1, zone, zone + 1) if FIRST_PLAIN <= code <= LAST_PLAIN]
-    return [f"EPSG:{code - ZONE_SHIFT if largest > 2.4e7 else code}" for code in neighbours]
+    if largest > NUMBERED:
+        return [most_common_zone(points)]
+    return [f"EPSG:{code}" for code in (zone - 1, zone, zone + 1) if FIRST_PLAIN <= code <= LAST_PLAIN]
 
 
 def name_of(crs: str) -> str:
