@@ -25,7 +25,7 @@ BOX = [[0, 3, 2, 1], [0, 1, 5, 4], [1, 2, 6, 5], [2, 3, 7, 6], [3, 0, 4, 7], [4,
 
 def places() -> np.ndarray[Any, np.dtype[np.float64]]:
     """Give all corners in EPSG:4550 and metres of height, (18, 3)."""
-    return [*np.array([*CORNERS, *ANNEX], dtype=float), EAST, NORTH, 0.0]
+    return np.add(np.array([*CORNERS, *ANNEX], dtype=float), (EAST, NORTH, 0.0))
 
 
 def city_json(version: str = "2.0", **changes: Any) -> dict[str, Any]:
