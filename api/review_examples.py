@@ -33,11 +33,11 @@ CANDIDATE: dict[str, Any] = {
     ],
     "rank": 1,
     "texts": {
-        "given": [{"text": "政府大街102", "same": True}],
+        "given": [{"text": "政府大街102", "is": "same"}],
         "known": [
-            {"text": "牟平区宁海街道", "same": False},
-            {"text": "政府大街102", "same": True},
-            {"text": "号", "same": False},
+            {"text": "牟平区宁海街道", "is": "more"},
+            {"text": "政府大街102", "is": "same"},
+            {"text": "号", "is": "more"},
         ],
     },
 }

@@ -8,9 +8,11 @@ from __future__ import annotations
 
 import gzip
 import hashlib
+import re
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path, PurePosixPath
+from posixpath import normpath
 
 import pydeck
 
@@ -20,6 +22,7 @@ STATIC_DIR = Path(__file__).resolve().parent / "static"
 BUNDLE_FILE = Path(pydeck.__file__).resolve().parent / "nbextension" / "static" / "index.js"
 # nbextension/static/index.js of pydeck 0.9.3 (deck.gl 9.3.6, loaders.gl 4.4.3, luma.gl; MIT), as measured and tested.
 BUNDLE_SHA256 = "63b908f47867492024126a39ef1adde632144364ad28287743b0c1d9b3137155"
+IMPORT = re.compile(r'^import [^"]*"(\.[^"]+)";', re.MULTILINE)
 MEDIA_TYPES = {
     ".html": "text/html; charset=utf-8",
     ".js": "text/javascript; charset=utf-8",
@@ -77,6 +80,17 @@ class PageFiles:
             return self._static[str(PurePosixPath(name))]
         except KeyError:
             raise NotFound("this page has no such file", where=name[:100]) from None
+
+    def modules_of(self, entry: str) -> list[str]:
+        """List a script and every module it imports, its own imports included, by their paths under static/."""
+        found, waiting = set[str](), [entry]
+        while waiting:
+            name = waiting.pop()
+            if name not in found:
+                found.add(name)
+                text = self.static(name).body.decode()
+                waiting += [normpath(f"{PurePosixPath(name).parent}/{path}") for path in IMPORT.findall(text)]
+        return sorted(found)
 
     def names(self) -> list[str]:
         """List the static files, sorted."""

@@ -30,7 +30,7 @@ _VERSION = re.compile(r"[0-9A-Za-z_\-]{1,64}")
 @dataclass(frozen=True)
 class Scene:
     """What the map shows: a survey's name and what of it can be drawn (with the versions of its rasters, where known),
-    its bounds (degrees), GSD and ground height (metres).
+    its bounds (degrees), GSD and ground height (metres); whether it is for reviewing links.
     """  # noqa: D205
 
     survey: str | None = None
@@ -38,6 +38,7 @@ class Scene:
     bounds: BoundsLonLat | None = None
     gsd_m: float = 0.1
     ground_h_m: float = 0.0
+    review: bool = False
 
 
 def _number(query: Mapping[str, str], key: str, fallback: float, low: float, high: float) -> float:
@@ -78,7 +79,9 @@ def _products(text: str) -> dict[str, str | None]:
 
 
 def read_scene(query: Mapping[str, str]) -> Scene:
-    """Read a scene from the query of /deck.json: survey, products (kind or kind:version, ...), bbox, gsd_m, ground_h_m.
+    """Read a scene from the query of /deck.json.
+
+    It may have survey, products (kind or kind:version, ...), bbox, gsd_m, ground_h_m, purpose (review).
 
     Raises BadInput for a name, product or number that cannot be.
     """
@@ -94,6 +97,7 @@ def read_scene(query: Mapping[str, str]) -> Scene:
         bounds=bounds,
         gsd_m=_number(query, "gsd_m", 0.1, 0.001, 100.0),
         ground_h_m=_number(query, "ground_h_m", 0.0, -500.0, 9000.0),
+        review=query.get("purpose") == "review",
     )
 
 
@@ -122,6 +126,8 @@ def first_view(scene: Scene, city: CitySettings) -> pdk.ViewState:
         return pdk.ViewState(city.centre_lon, city.centre_lat, zoom=14.2, pitch=0, bearing=0, **lift)
     west, south, east, north = scene.bounds
     zoom = fitting_zoom(scene.bounds)
+    if scene.review:
+        return pdk.ViewState((west + east) / 2, (south + north) / 2, zoom=zoom, pitch=0, bearing=0, **lift)
     return pdk.ViewState((west + east) / 2, (south + north) / 2, zoom=zoom, pitch=52, bearing=-24, **lift)
 
 
@@ -145,6 +151,8 @@ def _survey_layers(survey: str, bounds: BoundsLonLat, scene: Scene) -> list[pdk.
 def scene_layers(scene: Scene) -> list[pdk.Layer]:
     """List the map's layers in drawing order; a survey without a product simply lacks that layer."""
     of_survey = _survey_layers(scene.survey, scene.bounds, scene) if scene.survey and scene.bounds else []
+    if scene.review:
+        return [*of_survey, layers.outlines(), layers.assets(), layers.labels(), layers.candidates()]
     return [*of_survey, layers.assets(), layers.selection(), layers.measurement(), layers.labels()]
 
 

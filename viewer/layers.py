@@ -14,7 +14,9 @@ import pydeck as pdk
 from pydeck.types import String
 
 # Classes that viewer/static/js/layers/ adds to those of the bundle.
-OWN_CLASSES = frozenset({"GroundLayer", "PhotoModelLayer", "CityTileLayer", "PlaceLabelLayer", "SelectionLayer"})
+OWN_CLASSES = frozenset(
+    {"GroundLayer", "PhotoModelLayer", "CityTileLayer", "PlaceLabelLayer", "SelectionLayer", "CandidateLayer"}
+)
 
 Colour = tuple[int, int, int]
 BoundsLonLat = tuple[float, float, float, float]
@@ -158,4 +160,35 @@ def measurement() -> pdk.Layer:
     """Draw the line being measured. The page fills it in."""
     return pdk.Layer(
         "SelectionLayer", None, id="measure", colour=[214, 40, 90], outline_colour=[255, 255, 255], visible=True
+    )
+
+
+def outlines() -> pdk.Layer:
+    """Draw the outlines of buildings, for maps on which a building has to be told from its neighbours."""
+    return pdk.Layer(
+        "CityTileLayer",
+        None,
+        id="outlines",
+        tiles=_vector_tiles("buildings"),
+        line_colour=[52, 74, 90],
+        line_width_px=1.3,
+        min_zoom=14,
+        max_zoom=18,
+        lift_m=0.5,
+        pickable=False,
+        visible=True,
+        opacity=0.9,
+    )
+
+
+def candidates() -> pdk.Layer:
+    """Number the places a record may belong to, and the point it came with. The page fills it in."""
+    return pdk.Layer(
+        "CandidateLayer",
+        None,
+        id="candidates",
+        colour=[11, 94, 99],
+        current_colour=[255, 170, 20],
+        subject_colour=[214, 40, 90],
+        visible=True,
     )

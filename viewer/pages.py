@@ -50,7 +50,9 @@ SECURITY_HEADERS = {
     "Cross-Origin-Opener-Policy": "same-origin",
     "Permissions-Policy": "camera=(), microphone=(), geolocation=(), payment=()",
 }
-WORKER = "js/tile_worker.js"
+# Each page's script; what it imports is fetched along with it.
+PAGES = {"index.html": "js/main.js", "link.html": "js/link/link_page.js"}
+MASTHEAD = "desk_masthead.html"
 FOR_EVER = "public, max-age=31536000, immutable"
 ASK_AGAIN = "no-cache"
 
@@ -124,29 +126,34 @@ class Pages:
         """Read the files and make the index. Raises MissingSoftware when the bundle is not there."""
         self._city = settings.city
         self._files = PageFiles()
-        self._index = self._make_index()
+        self._pages = {name: self._make_page(name, script) for name, script in PAGES.items()}
         # Compressing the bundle takes a third of a second; nobody should wait for it.
         Thread(target=lambda: self._files.bundle.gzipped, daemon=True).start()
 
-    def _make_index(self) -> PageFile:
+    def _make_page(self, name: str, script: str) -> PageFile:
         settings = page_settings(self._city, self._files)
-        filled = Template(self._files.static("index.html").body.decode()).substitute(
-            settings=html.escape(json.dumps(settings, ensure_ascii=False), quote=True),
-            static=settings["static"],
-            bundle=settings["bundle"],
-            modules="\n    ".join(
-                f'<link rel="modulepreload" href="{settings["static"]}/{name}">'
-                for name in self._files.names()
-                if name.endswith(".js") and name != WORKER
+        values = {
+            "settings": html.escape(json.dumps(settings, ensure_ascii=False), quote=True),
+            "static": settings["static"],
+            "bundle": settings["bundle"],
+            "modules": "\n    ".join(
+                f'<link rel="modulepreload" href="{settings["static"]}/{module}">'
+                for module in self._files.modules_of(script)
             ),
-            city_zh=html.escape(self._city.name_zh),
-            city_en=html.escape(self._city.name_en),
-        )
+            "city_zh": html.escape(self._city.name_zh),
+            "city_en": html.escape(self._city.name_en),
+        }
+        masthead = Template(self._files.static(MASTHEAD).body.decode()).substitute(values)
+        filled = Template(self._files.static(name).body.decode()).substitute(values, masthead=masthead)
         return PageFile(filled.encode(), "text/html; charset=utf-8")
 
     async def index(self, request: Request) -> Response:
         """Send the map page."""
-        return _send(request, self._index, ASK_AGAIN)
+        return _send(request, self._pages["index.html"], ASK_AGAIN)
+
+    async def link(self, request: Request) -> Response:
+        """Send the page on which links are reviewed."""
+        return _send(request, self._pages["link.html"], ASK_AGAIN)
 
     async def deck(self, request: Request) -> Response:
         """Send the deck JSON of the scene in the query."""
@@ -206,6 +213,7 @@ def create_pages(settings: Settings) -> Starlette:
     return Starlette(
         routes=[
             Route("/", pages.index),
+            Route("/link", pages.link),
             Route("/deck.json", pages.deck),
             Route("/static/{version}/{path:path}", pages.static),
             Route("/vendor/{version}/deck.js", pages.bundle),

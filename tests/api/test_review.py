@@ -103,7 +103,11 @@ def test_an_item_shows_places_with_their_differences_and_nothing_behind_the_buil
     for candidate in (first, second):
         for side, text in (("given", item["subject"]["address_given"]), ("known", candidate["to"]["label"])):
             assert "".join(run["text"] for run in candidate["texts"][side]) == text
-    assert {"text": "105号", "same": False} in second["texts"]["known"]
+    assert second["texts"]["known"] == [
+        {"text": "牟平区宁海街道", "is": "more"},
+        {"text": "政府大街", "is": "same"},
+        {"text": "105号", "is": "differs"},
+    ]
     whole = desk.client.get(f"/links/review/record/{desk.numbers['FH1']}", headers=desk.who()).text
     assert "301室" not in whole
     assert "测庚保密" not in whole

@@ -44,7 +44,7 @@ def bundle_classes() -> set[str]:
     return set(re.findall(r"\b([A-Z]\w+):\(\)=>", BUNDLE_FILE.read_text(encoding="utf-8")))
 
 
-@pytest.mark.parametrize("scene", [WHOLE, Scene()], ids=["survey", "no survey"])
+@pytest.mark.parametrize("scene", [WHOLE, Scene(), Scene(review=True)], ids=["survey", "no survey", "review"])
 def test_every_class_is_known_to_the_page(scene: Scene, bundle_classes: set[str]) -> None:
     used = {value for key, value in walk(build_deck(scene, CITY)) if key == "@@type"}
     assert {"MapView", "CityTileLayer", "PlaceLabelLayer", "LightingEffect"} <= used
@@ -89,6 +89,13 @@ def test_layers_follow_what_the_survey_has() -> None:
     assert ids("orthophoto") == always  # a picture needs heights to lie on
     assert ids("dtm", "dsm", "mesh", "buildings") == ["ground", "mesh", "buildings", *always]
     assert layer(build_deck(Scene("s", {"tileset": None}, BOUNDS), CITY), "mesh")["data"] == "/3dtiles/s/tileset.json"
+
+
+def test_reviewing_links_is_seen_from_above_with_outlines_and_numbered_places() -> None:
+    scene = read_scene({"purpose": "review", "survey": "s", "products": "dtm", "bbox": "121,37,121.1,37.1"})
+    deck = build_deck(scene, CITY)
+    assert [item["id"] for item in deck["layers"]] == ["ground", "outlines", "assets", "labels", "candidates"]
+    assert (deck["initialViewState"]["pitch"], deck["initialViewState"]["bearing"]) == (0, 0)
 
 
 def test_blocks_are_shown_first_where_there_is_no_photo_model() -> None:

@@ -12,12 +12,23 @@ from viewer.pages import LANGUAGES
 
 # Texts looked up by a code from data (Language.word): their keys are <group>.<code>.
 WORD_GROUPS = {
-    "confidence", "datum", "evidence.kind", "event_state", "field", "grid_kind", "link_method",
-    "method", "operation", "product",
-    "record_kind", "record_state", "search.kind", "sensor_kind", "state", "survey_kind", "table", "use",
+    "confidence", "datum", "evidence.kind", "event_state", "field", "grid_kind", "link_method", "method", "operation",
+    "product", "record_kind", "record_state", "search.kind", "sensor_kind", "state", "survey_kind", "table", "use",
+    "why",
 }  # fmt: skip
 # Keys made of a fixed part and one of the page's own names.
-MADE = ("problem.", "section.", "layer.", "style.", "imagery.size.", "evidence.")
+MADE = (
+    "link_state.",
+    "problem.",
+    "review.all.",
+    "review.empty.",
+    "verdict.",
+    "section.",
+    "layer.",
+    "style.",
+    "imagery.size.",
+    "evidence.",
+)
 
 
 def texts(language: str) -> dict[str, str]:
@@ -28,7 +39,7 @@ def texts(language: str) -> dict[str, str]:
 def asked_keys() -> set[str]:
     """Find the keys the page asks for: in its markup, as `.text("key")`, or as a known key handed on in a variable."""
     scripts = "\n".join(path.read_text(encoding="utf-8") for path in (STATIC_DIR / "js").rglob("*.js"))
-    page = (STATIC_DIR / "index.html").read_text(encoding="utf-8")
+    page = "\n".join(path.read_text(encoding="utf-8") for path in STATIC_DIR.glob("*.html"))
     direct = re.findall(r'\.text\(\s*"([^"]+)"', scripts)
     handed_on = [key for key in re.findall(r'"([a-z_]+\.[a-z_.0-9]+)"', scripts) if key in texts("en")]
     return {*re.findall(r'data-(?:text|label|placeholder)="([^"]+)"', page), *direct, *handed_on}

@@ -103,10 +103,11 @@ async function tilesetsOf(name) {
   return own.length ? own : ["tileset"];
 }
 
-/** The deck JSON of a survey with what of it can be drawn, or of the city without one. */
-export function deckSpec(survey, { products, bounds } = {}, groundHeight = 0) {
-  if (!survey) return fetchJson("/deck.json");
+/** The deck JSON of a survey with what of it can be drawn, or of the city without one. purpose: "review" or null. */
+export function deckSpec(survey, { products, bounds } = {}, groundHeight = 0, purpose = null) {
+  if (!survey) return fetchJson(`/deck.json?${query({ purpose })}`);
   const values = {
+    purpose,
     survey: survey.name,
     products: products.map(({ kind, version }) => (version ? `${kind}:${version}` : kind)).join(),
     bbox: bounds.join(),

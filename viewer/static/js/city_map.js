@@ -1,6 +1,7 @@
 // The deck map: made from the deck JSON of viewer/deck_spec.py, kept up to date by small changes to that JSON.
 
 import { metresPerDegree } from "./geodesy.js";
+import { makeCandidateLayer } from "./layers/candidate_layer.js";
 import { makeCityTileLayer } from "./layers/city_tile_layer.js";
 import { makeGroundLayer } from "./layers/ground_layer.js";
 import { makePhotoModelLayer } from "./layers/photo_model_layer.js";
@@ -55,6 +56,7 @@ export class CityMap {
       CityTileLayer: makeCityTileLayer(deck, services),
       PlaceLabelLayer: makePlaceLabelLayer(deck, services),
       SelectionLayer: makeSelectionLayer(deck),
+      CandidateLayer: makeCandidateLayer(deck),
     };
     this.deck = window.createDeck({
       container,
