@@ -17,6 +17,7 @@ from api.limits import ApiLimits, LimitRequests
 from api.request_log import RequestLog
 from api.routers import (
     classes,
+    deliveries,
     docs,
     health,
     jobs,
@@ -42,6 +43,7 @@ ROUTERS = (
     surveys,
     records,
     review,
+    deliveries,
     jobs,
     rasters,
     tiles,

@@ -9,6 +9,8 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from api.errors import HTTP_TITLES, problem, twin_problem
 from twin.errors import TooBusy
 
+UPLOAD_PATH = "/deliveries/files"  # the one address that takes whole files
+
 
 @dataclass(frozen=True)
 class ApiLimits:
@@ -20,6 +22,8 @@ class ApiLimits:
     pool_waiting: int = 200
     statement_s: float = 10.0
     body_bytes: int = 1024 * 1024
+    upload_bytes: int = 4 * 1024**3
+    upload_files: int = 60
     address_bytes: int = 8 * 1024
     at_once: int = 256
     drawing_at_once: int = 2
@@ -43,7 +47,8 @@ class LimitRequests:
             await self._app(scope, receive, send)
             return
         request_id, path = str(scope.get("state", {}).get("request_id", "")), scope["path"]
-        refused = self._refusal(scope)
+        most = self._limits.upload_bytes if scope["path"] == UPLOAD_PATH else self._limits.body_bytes
+        refused = self._refusal(scope, most)
         if refused is not None:
             title, title_zh = HTTP_TITLES[refused]
             answer = problem(request_id, path[:200], refused, kind=f"http-{refused}", title=title, title_zh=title_zh)
@@ -55,19 +60,19 @@ class LimitRequests:
             return
         self._running += 1
         try:
-            await self._app(scope, self._counted(receive), send)
+            await self._app(scope, self._counted(receive, most), send)
         finally:
             self._running -= 1
 
-    def _refusal(self, scope: Scope) -> int | None:
+    def _refusal(self, scope: Scope, most: int) -> int | None:
         if len(scope.get("raw_path") or b"") + len(scope["query_string"]) > self._limits.address_bytes:
             return 414
         for name, value in scope["headers"]:
-            if name == b"content-length" and (not value.isdigit() or int(value) > self._limits.body_bytes):
+            if name == b"content-length" and (not value.isdigit() or int(value) > most):
                 return 413
         return None
 
-    def _counted(self, receive: Receive) -> Receive:
+    def _counted(self, receive: Receive, most: int) -> Receive:
         """Stop a body that never said how long it is."""
         taken = 0
 
@@ -75,7 +80,7 @@ class LimitRequests:
             nonlocal taken
             message = await receive()
             taken += len(message.get("body", b""))
-            if taken > self._limits.body_bytes:
+            if taken > most:
                 return {"type": "http.disconnect"}
             return message
 

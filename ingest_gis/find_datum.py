@@ -85,12 +85,14 @@ def decide_datum(
         return DatumVerdict(best.datum, True, "与已知地物比对确定", "decided by known places", fits)
     if declared is not None:
         return DatumVerdict(declared, False, "按声明, 未能比对", "as declared, unchecked", fits)
-    raise DatumUnsure(
+    unsure = DatumUnsure(
         "不能确定经纬度是 CGCS2000、GCJ-02 还是 BD-09 (it cannot be told which datum the degrees are in): "
         + "; ".join(fit.in_words() for fit in fits),
         where=where,
         do="请问清来源后用 --datum cgcs2000|gcj02|bd09 指定 (ask the source and name it with --datum)",
     )
+    unsure.fits = fits
+    raise unsure
 
 
 def measure(

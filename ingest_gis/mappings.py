@@ -172,9 +172,11 @@ def choose_mapping(named: str | None, columns: Sequence[str], layer: str | None,
     names = ", ".join(mapping.name for mapping in best or shipped_mappings())
     what = "有多个映射都适合" if best else "没有适合这些列的映射"
     english = "several mappings fit" if best else "no mapping fits these columns"
-    raise UnknownMapping(
+    unknown = UnknownMapping(
         f"{what} ({english}): {found}", where=where, do=f"请用 --mapping 指定 (name one with --mapping): {names}"
     )
+    unknown.fitting = tuple(mapping.name for mapping in best)
+    raise unknown
 
 
 def _plain(name: str) -> str:

@@ -5,6 +5,8 @@ A message says what is wrong, where, and what to do, in the user's terms. It nev
 
 from __future__ import annotations
 
+from typing import Any
+
 
 class TwinError(Exception):
     """Something the user can act on went wrong."""
@@ -82,9 +84,13 @@ class UnreadableDelivery(BadInput):
 class UnknownMapping(BadInput):
     """No mapping fits the columns of a delivery, or more than one does."""
 
+    fitting: tuple[str, ...] = ()  # the names of those that do
+
 
 class DatumUnsure(BadInput):
     """It cannot be told for sure in which datum (CGCS2000, GCJ-02, BD-09) or zone coordinates are given."""
+
+    fits: tuple[Any, ...] = ()  # figures of each datum, best first
 
 
 class NoUsablePhotos(BadInput):

@@ -51,7 +51,7 @@ SECURITY_HEADERS = {
     "Permissions-Policy": "camera=(), microphone=(), geolocation=(), payment=()",
 }
 # Each page's script; what it imports is fetched along with it.
-PAGES = {"index.html": "js/main.js", "link.html": "js/link/link_page.js"}
+PAGES = {"index.html": "js/main.js", "link.html": "js/link/link_page.js", "deliver.html": "js/deliver/deliver_page.js"}
 MASTHEAD = "desk_masthead.html"
 FOR_EVER = "public, max-age=31536000, immutable"
 ASK_AGAIN = "no-cache"
@@ -155,6 +155,10 @@ class Pages:
         """Send the page on which links are reviewed."""
         return _send(request, self._pages["link.html"], ASK_AGAIN)
 
+    async def deliver(self, request: Request) -> Response:
+        """Send the page on which files are handed in."""
+        return _send(request, self._pages["deliver.html"], ASK_AGAIN)
+
     async def deck(self, request: Request) -> Response:
         """Send the deck JSON of the scene in the query."""
         try:
@@ -214,6 +218,7 @@ def create_pages(settings: Settings) -> Starlette:
         routes=[
             Route("/", pages.index),
             Route("/link", pages.link),
+            Route("/deliver", pages.deliver),
             Route("/deck.json", pages.deck),
             Route("/static/{version}/{path:path}", pages.static),
             Route("/vendor/{version}/deck.js", pages.bundle),

@@ -18,6 +18,11 @@ WORD_GROUPS = {
 }  # fmt: skip
 # Keys made of a fixed part and one of the page's own names.
 MADE = (
+    "batch_state.",
+    "deliver.count.",
+    "deliver.job.",
+    "deliver.linked.",
+    "target.",
     "link_state.",
     "problem.",
     "review.all.",

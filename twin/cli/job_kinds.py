@@ -31,7 +31,11 @@ class JobProgress:
 
 
 def registry(settings: Settings) -> dict[str, Callable[[JobRun], dict[str, Any] | None]]:
-    """Give the function of each kind of job: survey.run processes and publishes a survey."""
+    """Give the function of each kind of job.
+
+    survey.run processes and publishes a survey; delivery.check and delivery.take_in handle what was handed in.
+    """
+    from twin.cli.delivery_jobs import check_delivery, take_delivery_in
 
     def run_survey_job(job: JobRun) -> dict[str, Any]:
         from photogrammetry.survey import run_survey
@@ -45,4 +49,8 @@ def registry(settings: Settings) -> dict[str, Callable[[JobRun], dict[str, Any] 
         )
         return {"published": publish_survey(settings, job.subject)}
 
-    return {"survey.run": run_survey_job}
+    return {
+        "survey.run": run_survey_job,
+        "delivery.check": lambda job: check_delivery(settings, job),
+        "delivery.take_in": lambda job: take_delivery_in(settings, job),
+    }

@@ -22,6 +22,10 @@ FROM (SELECT * FROM twin.job j WHERE %(state)s::text IS NULL OR j.state = %(stat
 """
 JOB = f"SELECT {_JOB}::text, j.state IN ('done', 'failed', 'cancelled') FROM twin.job j WHERE j.job_id = %(job_id)s"
 
+LATEST = f"""
+SELECT {_JOB} FROM twin.job j WHERE j.subject = %(subject)s ORDER BY j.created_at DESC LIMIT 1
+"""
+
 
 async def some_jobs(cursor: psycopg.AsyncCursor[Any], state: str | None, n: int, sight: Sight) -> str:
     """List jobs, newest first, as a JSON array in text. state: only those in it."""
@@ -35,3 +39,10 @@ async def one_job(cursor: psycopg.AsyncCursor[Any], job_id: UUID, sight: Sight) 
     await cursor.execute(JOB, {"job_id": job_id, **sight.values()})
     row = await cursor.fetchone()
     return (str(row[0]), bool(row[1])) if row else None
+
+
+def latest_job(connection: psycopg.Connection[Any], subject: str) -> dict[str, Any] | None:
+    """Give the newest job about a subject as people see it; None when there is none."""
+    values = {"subject": subject, "see_actors": False}
+    row = connection.execute(LATEST.encode(), values).fetchone()
+    return dict(row[0]) if row else None

@@ -1,0 +1,229 @@
+"""Departments' files: handed in, checked, taken in as jobs; what became of each, and of each row set aside."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from typing import Annotated, Any, Literal
+from uuid import UUID
+
+import anyio
+import orjson
+from fastapi import APIRouter, Path, Query, Request, Response
+from fastapi.responses import StreamingResponse
+from psycopg.types.json import Jsonb
+from pydantic import BaseModel, ConfigDict, Field
+
+from api import delivery_examples as examples
+from api.caching import KEEP_NOTHING
+from api.dependencies import ServicesOf
+from api.desk import MayDeliver, Named, for_eyes_of, on_behalf
+from api.documented import answers
+from api.uploads import receive_file
+from twin.actions.access import absent
+from twin.actions.delivery_folder import deliverable, files_folder, read_document, write_document
+from twin.errors import BadInput
+from twin.jobs.queue import cancel, enqueue
+from twin.queries import deliveries
+from twin.queries.jobs import latest_job
+from twin.session import Actor
+
+router = APIRouter(tags=["Deliveries 交付"])
+
+BatchId = Annotated[int, Path(ge=1, le=2**63 - 1, description="The batch's number 批次号", examples=[3])]
+UploadId = Annotated[UUID, Path(description="The upload's id 上传编号", examples=[examples.UPLOAD["upload"]])]
+CRS = re.compile(r"EPSG:\d{4,6}|\+proj=[\w .,=+\-]{1,300}", re.ASCII)
+KINDS = {"check": "delivery.check", "take_in": "delivery.take_in"}
+DOCUMENTS = "asked", "check", "taken"
+
+
+class DeliveryAsked(BaseModel):
+    """What to do with an upload, and what its deliverer knows about it; what is left out is found from the files."""
+
+    model_config = ConfigDict(
+        extra="forbid",
+        json_schema_extra={"example": {"upload": examples.UPLOAD["upload"], "step": "check", "datum": "auto"}},
+    )
+    upload: UUID
+    step: Literal["check", "take_in"]
+    department: Annotated[str | None, Field(max_length=60)] = None
+    mapping: Annotated[str | None, Field(max_length=60)] = None
+    crs: Annotated[str | None, Field(max_length=320)] = None
+    datum: Literal["auto", "cgcs2000", "gcj02", "bd09"] = "auto"
+
+    def checked(self) -> dict[str, Any]:
+        """Give it as it is kept. Raises BadInput for a mapping or coordinate system that cannot be."""
+        if self.mapping is not None and self.mapping not in {item["name"] for item in deliveries.mapping_titles()}:
+            raise BadInput("没有这个映射 (there is no such mapping)", where="mapping")
+        # Only what names a system: a PROJ text could name files of the server.
+        if self.crs is not None and (not CRS.fullmatch(self.crs) or "grids" in self.crs):
+            raise BadInput("坐标系请写 EPSG 编号或 PROJ 参数 (give an EPSG code or a PROJ text)", where="crs")
+        return self.model_dump(mode="json", exclude={"step", "upload"})
+
+
+def _json(document: Any) -> Response:
+    body = orjson.dumps(document, default=str)
+    return Response(body, headers={"Cache-Control": KEEP_NOTHING}, media_type="application/json")
+
+
+@router.post(
+    "/deliveries/files", summary="Hand in a file 上传文件", responses=answers(examples.UPLOAD, writes=True),
+    openapi_extra={"requestBody": {"required": True, "content": {"application/octet-stream": {
+        "schema": {"type": "string", "format": "binary"}, "example": "the file's bytes"}}}},
+)  # fmt: skip
+async def hand_in(
+    request: Request,
+    services: ServicesOf,
+    actor: MayDeliver,
+    person: Named,
+    name: Annotated[str, Query(max_length=255, description="The file's name 文件名", examples=["报修工单.xlsx"])],
+    upload: Annotated[UUID | None, Query(description="Add it to this upload; a new one without 加入哪次上传")] = None,
+) -> Response:
+    """The body is the file. All files of one delivery (a Shapefile's parts, for instance) go into one upload."""
+    uploads = services.settings.uploads_dir
+    return _json(await receive_file(request.stream(), uploads, upload, name, services.limits))
+
+
+@router.get(
+    "/deliveries/choices", summary="What can be chosen 可选项", responses=answers(examples.CHOICES, writes=True)
+)
+async def choose_from(services: ServicesOf, actor: MayDeliver) -> Response:
+    """Departments the twin knows, mappings that come with it, datums."""
+    return _json(await for_eyes_of(services, actor, lambda connection, _: deliveries.choices(connection)))
+
+
+@router.post(
+    "/deliveries", summary="Check it or take it in 检查或入库", responses=answers(examples.STARTED, writes=True)
+)
+async def start(services: ServicesOf, actor: MayDeliver, person: Named, asked: DeliveryAsked) -> Response:
+    """Queue a job: `check` writes nothing, `take_in` loads the files and links what is in them."""
+    uploads, kept = services.settings.uploads_dir, asked.checked()
+    files = [path.name for path in await anyio.to_thread.run_sync(deliverable, files_folder(uploads, asked.upload))]
+    if not files:
+        raise BadInput("还没有上传文件 (no file has been handed in)")
+    write_document(uploads, asked.upload, "asked", {**kept, "files": files, "given_by": person})
+
+    def queue(cursor: Any) -> UUID:
+        kind = KINDS[asked.step]
+        job_id = enqueue(cursor.connection, kind, str(asked.upload), {}, Actor(person, role="system"))
+        detail = Jsonb({"files": files, "job": str(job_id)})
+        cursor.execute("SELECT audit.write(%s, %s, %s)", (kind, f"upload {asked.upload}", detail))
+        return job_id
+
+    job_id = await on_behalf(services, actor, "deliver files", queue)
+    return _json({"upload": asked.upload, "job_id": job_id})
+
+
+@router.get("/deliveries/uploads/{upload}", summary="What became of an upload 上传的结果",
+            responses=answers(examples.RESULT, writes=True))  # fmt: skip
+async def result(services: ServicesOf, actor: MayDeliver, upload: UploadId) -> Response:
+    """What was asked, what the check found and what was taken in; each null until it has been done."""
+    uploads = services.settings.uploads_dir
+    found = {name: read_document(uploads, upload, name) for name in DOCUMENTS}  # type: ignore[arg-type]
+    job = await for_eyes_of(services, actor, lambda connection, _: latest_job(connection, str(upload)))
+    return _json({"upload": upload, **found, "job": job, "rules": _rules(found)})
+
+
+def _rules(found: dict[str, dict[str, Any] | None]) -> dict[str, Any]:
+    """Give the texts of the rules that a result speaks of."""
+    files = [entry for name in ("check", "taken") for entry in (found[name] or {}).get("files", ())]
+    codes = {code for entry in files for code in (*entry["reasons"], *entry["notes"])}
+    return {code: text for code, text in deliveries.rule_texts().items() if code in codes}
+
+
+@router.post(
+    "/jobs/{job_id}/cancel", summary="Cancel a job 取消任务", responses=answers(examples.CANCELLED, writes=True)
+)
+async def stop(
+    services: ServicesOf,
+    actor: MayDeliver,
+    person: Named,
+    job_id: Annotated[UUID, Path(description="The job's id", examples=[examples.STARTED["job_id"]])],
+) -> Response:
+    """It stops at its next report; rows already settled stay, and taking the same file in again goes on from there."""
+
+    def do(cursor: Any) -> bool:
+        cursor.execute("SELECT audit.write('job.cancel', %s)", (f"job {job_id}",))
+        return cancel(cursor.connection, job_id)
+
+    return _json({"cancelled": await on_behalf(services, actor, "cancel a job", do)})
+
+
+@router.get("/deliveries", summary="What has been delivered 交付历史", responses=answers(examples.BATCHES, writes=True))
+async def history(
+    services: ServicesOf,
+    actor: MayDeliver,
+    department: Annotated[str | None, Query(max_length=60, description="Department's code 部门")] = None,
+    before: Annotated[int | None, Query(ge=1, description="Only batches older than this 更早的")] = None,
+    n: Annotated[int, Query(ge=1, le=200, description="How many 数量", examples=[50])] = 50,
+) -> Response:
+    """Batches with their counts, newest first. read = inserted + changed + unchanged + rejected, always."""
+
+    def read(connection: Any, _: Any) -> Any:
+        return deliveries.batches(connection, department=department, before=before, n=n)
+
+    return _json({"items": await for_eyes_of(services, actor, read)})
+
+
+@router.get("/deliveries/refused", summary="Files refused as a whole 整份退回的文件",
+            responses=answers(examples.REFUSED, writes=True))  # fmt: skip
+async def refused(
+    services: ServicesOf,
+    actor: MayDeliver,
+    n: Annotated[int, Query(ge=1, le=200, description="How many 数量", examples=[50])] = 50,
+) -> Response:
+    """Which file, why, and whether the same has been taken since."""
+    items = await for_eyes_of(services, actor, lambda connection, sight: deliveries.refused(connection, sight, n))
+    return _json({"items": items})
+
+
+@router.get("/deliveries/{batch}", summary="One batch 批次详情", responses=answers(examples.BATCH, writes=True))
+async def one(services: ServicesOf, actor: MayDeliver, batch: BatchId) -> Response:
+    """Its counts, why rows were set aside with what to do about it, and where its rows are linked."""
+    found = await for_eyes_of(services, actor, lambda connection, _: deliveries.one_batch(connection, batch))
+    if found is None:
+        raise absent("batch", str(batch))
+    return _json(found)
+
+
+@router.get("/deliveries/{batch}/rejected", summary="Rows set aside 被拒收的行",
+            responses=answers(examples.REJECTED, writes=True))  # fmt: skip
+async def rejected(
+    services: ServicesOf,
+    actor: MayDeliver,
+    batch: BatchId,
+    code: Annotated[str | None, Query(max_length=60, description="Only for this reason 只看这个原因")] = None,
+    after: Annotated[int, Query(ge=0, description="Go on after this row 从此行之后", examples=[0])] = 0,
+    n: Annotated[int, Query(ge=1, le=500, description="How many 数量", examples=[50])] = 50,
+) -> Response:
+    """As delivered, with the reason; who may not see a department's rows gets none of them."""
+
+    def read(connection: Any, _: Any) -> Any:
+        return deliveries.rejected(connection, batch, after=after, code=code, n=n)
+
+    return _json({"items": await for_eyes_of(services, actor, read)})
+
+
+@router.get("/deliveries/{batch}/rejected.csv", summary="The same as CSV 拒收行下载", response_class=Response,
+            responses=answers(media="text/csv", writes=True))  # fmt: skip
+async def rejected_as_csv(
+    services: ServicesOf,
+    actor: MayDeliver,
+    batch: BatchId,
+    lang: Annotated[Literal["zh", "en"], Query(description="Language of the reasons 原因的语言")] = "zh",
+) -> StreamingResponse:
+    """UTF-8 with a mark, first the row number, reason and fix, then the columns as delivered: mend it, hand it in."""
+
+    def log(cursor: Any) -> None:
+        cursor.execute("SELECT audit.write('rejected_rows.read', %s)", (f"batch {batch}",))
+
+    await on_behalf(services, actor, "mend rejected rows", log)
+    pieces = await for_eyes_of(
+        services, actor, lambda connection, _: list(deliveries.rejected_csv(connection, batch, lang))
+    )
+
+    def stream() -> Iterator[bytes]:
+        yield from pieces
+
+    headers = {"Cache-Control": KEEP_NOTHING, "Content-Disposition": f'attachment; filename="rejected-{batch}.csv"'}
+    return StreamingResponse(stream(), headers=headers, media_type="text/csv; charset=utf-8")

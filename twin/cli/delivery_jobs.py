@@ -1,0 +1,131 @@
+"""Deliveries as jobs: check what was handed in, or take it in and link it, telling how far it is."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from typing import Any
+from uuid import UUID
+
+from twin.actions.delivery_folder import deliverable, drop_document, files_folder, read_document, write_document
+from twin.cluster import server
+from twin.errors import BadInput, DatumUnsure, TwinError, UnknownMapping
+from twin.jobs.job_run import JobRun
+from twin.session import Actor, transaction
+from twin.settings import Settings
+
+RATE_AFTER_S = 0.5
+# How much of a job's bar each stage takes, from and to.
+CHECKING, LOADING, LINKING = (0.0, 1.0), (0.0, 0.8), (0.8, 1.0)
+
+
+class Told:
+    """Says how far a stage is: rows done, rows a second, time left."""
+
+    def __init__(self, job: JobRun, stage: str, share: tuple[float, float], files: int) -> None:
+        """share: which part of the job's bar the stage fills. files: how many it goes through."""
+        self._job, self._stage, self._share, self._files = job, stage, share, max(files, 1)
+        self._began = time.monotonic()
+        self._seen: dict[str, int] = {}
+
+    def __call__(self, what: str, done: int, total: int | None) -> None:
+        """Report; called as often as rows have been settled. Raises JobCancelled when it is no longer wanted."""
+        self._seen[what] = done
+        spent, rows = time.monotonic() - self._began, sum(self._seen.values())
+        # Not the file's name: everybody may see how far jobs are.
+        which = f"{len(self._seen)}/{self._files}: " if self._files > 1 else ""
+        zh, en = f"{which}{done:,} 行", f"{which}{done:,} rows"
+        if total:
+            zh, en = f"{which}{done:,} / {total:,} 行", f"{which}{done:,} of {total:,} rows"
+        if spent > RATE_AFTER_S and rows:
+            rate = rows / spent
+            zh, en = f"{zh}, 每秒 {rate:,.0f} 行", f"{en}, {rate:,.0f} a second"
+            if total and total > done:
+                left = (total - done) / rate
+                zh, en = f"{zh}, 还需 {left:,.0f} 秒", f"{en}, {left:,.0f} s left"
+        inside = (len(self._seen) - 1 + min(1.0, done / total if total else 0.5)) / self._files
+        start, end = self._share
+        self._job.report(self._stage, start + (end - start) * min(1.0, inside), zh, en)
+
+
+def check_delivery(settings: Settings, job: JobRun) -> dict[str, Any]:
+    """Say what taking a delivery in would do; nothing is written but the answer."""
+    document = _ingest(settings, job, dry_run=True, share=CHECKING)
+    write_document(settings.uploads_dir, UUID(job.subject), "check", document)
+    return _summary(document)
+
+
+def take_delivery_in(settings: Settings, job: JobRun) -> dict[str, Any]:
+    """Take a delivery in, then link what is in it."""
+    drop_document(settings.uploads_dir, UUID(job.subject), "taken")
+    document = _ingest(settings, job, dry_run=False, share=LOADING)
+    write_document(settings.uploads_dir, UUID(job.subject), "taken", document)
+    if document["batches"]:
+        document["linked"] = _link(settings, job, document["batches"])
+        write_document(settings.uploads_dir, UUID(job.subject), "taken", document)
+    return _summary(document)
+
+
+def _ingest(settings: Settings, job: JobRun, *, dry_run: bool, share: tuple[float, float]) -> dict[str, Any]:
+    from ingest_gis.plan_delivery import IngestOptions
+    from ingest_gis.run_ingest import ingest_files
+    from twin.cli.ingest import as_document
+
+    upload = UUID(job.subject)
+    paths = deliverable(files_folder(settings.uploads_dir, upload))
+    if not paths:
+        raise BadInput("没有可读的文件 (there is no file to read)")
+    asked = read_document(settings.uploads_dir, upload, "asked") or {}
+    options = IngestOptions(
+        mapping=asked.get("mapping"),
+        department=asked.get("department"),
+        crs=asked.get("crs"),
+        datum=asked.get("datum") or "auto",
+        dry_run=dry_run,
+        actor=job.requested_by or "desk",
+    )
+    stage = "check" if dry_run else "load"
+    job.report(stage, share[0], f"正在读取 {len(paths)} 个文件", f"reading {len(paths)} files")
+    reports = ingest_files(settings, paths, options, Told(job, stage, share, len(paths)))
+    document = as_document(reports)
+    for entry, report in zip(document["files"], reports, strict=True):
+        entry["problem"] = _problem(report.error)
+    return document
+
+
+def _problem(error: TwinError | None) -> dict[str, Any] | None:
+    """Say why a file was not taken, and what its deliverer may choose from."""
+    if error is None:
+        return None
+    problem: dict[str, Any] = {"kind": type(error).__name__, "text": error.what, "do": error.do}
+    if isinstance(error, UnknownMapping):
+        problem["mappings"] = list(error.fitting)
+    if isinstance(error, DatumUnsure):
+        problem["datums"] = [vars(fit) for fit in error.fits]
+    return problem
+
+
+def _link(settings: Settings, job: JobRun, batches: list[int]) -> dict[str, Any]:
+    """Link everything anew; what people decided stays. Returns where the delivery's own rows stand now."""
+    from ingest_gis.run_links import run_links
+    from twin.queries.deliveries import outcome
+
+    job.report("link", LINKING[0], "正在关联到地点", "linking to places")
+    who = job.requested_by or "desk"
+    run_links(settings, who, progress=_linking(job))
+    reader = Actor(who, role="system", purpose="outcome of a delivery")
+    with server.connect(settings, "app") as connection, transaction(connection, reader):
+        return dict(outcome(connection, batches))
+
+
+def _linking(job: JobRun) -> Callable[[int], None]:
+    def report(done: int) -> None:
+        job.report("link", LINKING[0], f"已关联 {done:,} 条", f"{done:,} linked")
+
+    return report
+
+
+def _summary(document: dict[str, Any]) -> dict[str, Any]:
+    """Give what everybody may see of a job's result: counts only."""
+    names = ("read", "inserted", "changed", "unchanged", "rejected", "batches")
+    return {name: document[name] for name in names}
