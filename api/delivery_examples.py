@@ -81,6 +81,7 @@ RESULT: dict[str, Any] = {
         "mapping": None,
         "crs": None,
         "datum": "auto",
+        "of_file": {},
         "files": ["报修工单.xlsx"],
         "given_by": "王主任",
     },
@@ -116,6 +117,7 @@ BATCH: dict[str, Any] = {
     "linked": {"accepted": 120, "review": 18, "unlinked": 12},
 }
 REJECTED: dict[str, Any] = {
+    "columns": ["工单编号", "部件编号"],
     "items": [
         {
             "row_no": 12,
@@ -124,7 +126,7 @@ REJECTED: dict[str, Any] = {
             "raw": {"工单编号": "BX20261012", "部件编号": "3.70612E+15"},
             **_SAID,
         }
-    ]
+    ],
 }
 REFUSED: dict[str, Any] = {
     "items": [

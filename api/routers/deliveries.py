@@ -32,9 +32,18 @@ router = APIRouter(tags=["Deliveries 交付"])
 
 BatchId = Annotated[int, Path(ge=1, le=2**63 - 1, description="The batch's number 批次号", examples=[3])]
 UploadId = Annotated[UUID, Path(description="The upload's id 上传编号", examples=[examples.UPLOAD["upload"]])]
+Datum = Literal["auto", "cgcs2000", "gcj02", "bd09"]
 CRS = re.compile(r"EPSG:\d{4,6}|\+proj=[\w .,=+\-]{1,300}", re.ASCII)
 KINDS = {"check": "delivery.check", "take_in": "delivery.take_in"}
 DOCUMENTS = "asked", "check", "taken"
+
+
+class FileAnswer(BaseModel):
+    """What was answered about one file: its contents, or the datum of its degrees."""
+
+    model_config = ConfigDict(extra="forbid", json_schema_extra={"example": {"mapping": "repairs"}})
+    mapping: Annotated[str | None, Field(max_length=60)] = None
+    datum: Datum | None = None
 
 
 class DeliveryAsked(BaseModel):
@@ -49,16 +58,20 @@ class DeliveryAsked(BaseModel):
     department: Annotated[str | None, Field(max_length=60)] = None
     mapping: Annotated[str | None, Field(max_length=60)] = None
     crs: Annotated[str | None, Field(max_length=320)] = None
-    datum: Literal["auto", "cgcs2000", "gcj02", "bd09"] = "auto"
+    datum: Datum = "auto"
+    of_file: Annotated[dict[str, FileAnswer], Field(max_length=100)] = {}
 
     def checked(self) -> dict[str, Any]:
         """Give it as it is kept. Raises BadInput for a mapping or coordinate system that cannot be."""
-        if self.mapping is not None and self.mapping not in {item["name"] for item in deliveries.mapping_titles()}:
+        known = {None, *(item["name"] for item in deliveries.mapping_titles())}
+        if not {self.mapping, *(answer.mapping for answer in self.of_file.values())} <= known:
             raise BadInput("没有这个映射 (there is no such mapping)", where="mapping")
         # Only what names a system: a PROJ text could name files of the server.
         if self.crs is not None and (not CRS.fullmatch(self.crs) or "grids" in self.crs):
             raise BadInput("坐标系请写 EPSG 编号或 PROJ 参数 (give an EPSG code or a PROJ text)", where="crs")
-        return self.model_dump(mode="json", exclude={"step", "upload"})
+        kept = self.model_dump(mode="json", exclude={"step", "upload", "of_file"})
+        kept["of_file"] = {name: answer.model_dump(exclude_none=True) for name, answer in self.of_file.items()}
+        return kept
 
 
 def _json(document: Any) -> Response:
@@ -201,7 +214,9 @@ async def rejected(
     def read(connection: Any, _: Any) -> Any:
         return deliveries.rejected(connection, batch, after=after, code=code, n=n)
 
-    return _json({"items": await for_eyes_of(services, actor, read)})
+    items = await for_eyes_of(services, actor, read)
+    found = await for_eyes_of(services, actor, lambda connection, _: deliveries.one_batch(connection, batch))
+    return _json({"columns": deliveries.columns_of(items, (found or {}).get("mapping")), "items": items})
 
 
 @router.get("/deliveries/{batch}/rejected.csv", summary="The same as CSV 拒收行下载", response_class=Response,

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
-from typing import Any
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
 from twin.actions.delivery_folder import deliverable, drop_document, files_folder, read_document, write_document
@@ -13,6 +13,9 @@ from twin.errors import BadInput, DatumUnsure, TwinError, UnknownMapping
 from twin.jobs.job_run import JobRun
 from twin.session import Actor, transaction
 from twin.settings import Settings
+
+if TYPE_CHECKING:
+    from ingest_gis.plan_delivery import IngestOptions
 
 RATE_AFTER_S = 0.5
 # How much of a job's bar each stage takes, from and to.
@@ -67,7 +70,6 @@ def take_delivery_in(settings: Settings, job: JobRun) -> dict[str, Any]:
 
 
 def _ingest(settings: Settings, job: JobRun, *, dry_run: bool, share: tuple[float, float]) -> dict[str, Any]:
-    from ingest_gis.plan_delivery import IngestOptions
     from ingest_gis.run_ingest import ingest_files
     from twin.cli.ingest import as_document
 
@@ -76,7 +78,32 @@ def _ingest(settings: Settings, job: JobRun, *, dry_run: bool, share: tuple[floa
     if not paths:
         raise BadInput("没有可读的文件 (there is no file to read)")
     asked = read_document(settings.uploads_dir, upload, "asked") or {}
-    options = IngestOptions(
+    stage = "check" if dry_run else "load"
+    job.report(stage, share[0], f"正在读取 {len(paths)} 个文件", f"reading {len(paths)} files")
+    told = Told(job, stage, share, len(paths))
+    reports = []
+    for group, answers in _by_answers(paths, asked):
+        reports += ingest_files(settings, group, _options(job, asked | answers, dry_run), told)
+    document = as_document(reports)
+    for entry, report in zip(document["files"], reports, strict=True):
+        entry["problem"] = _problem(report.error)
+    return document
+
+
+def _by_answers(paths: list[Path], asked: dict[str, Any]) -> list[tuple[list[Path], dict[str, Any]]]:
+    """Put the files that somebody has answered a question about by themselves, after all the others."""
+    answered: dict[str, dict[str, Any]] = asked.get("of_file") or {}
+    plain = [path for path in paths if path.name not in answered]
+    return [
+        *([(plain, {})] if plain else []),
+        *(([path], answered[path.name]) for path in paths if path.name in answered),
+    ]
+
+
+def _options(job: JobRun, asked: dict[str, Any], dry_run: bool) -> IngestOptions:
+    from ingest_gis.plan_delivery import IngestOptions
+
+    return IngestOptions(
         mapping=asked.get("mapping"),
         department=asked.get("department"),
         crs=asked.get("crs"),
@@ -84,13 +111,6 @@ def _ingest(settings: Settings, job: JobRun, *, dry_run: bool, share: tuple[floa
         dry_run=dry_run,
         actor=job.requested_by or "desk",
     )
-    stage = "check" if dry_run else "load"
-    job.report(stage, share[0], f"正在读取 {len(paths)} 个文件", f"reading {len(paths)} files")
-    reports = ingest_files(settings, paths, options, Told(job, stage, share, len(paths)))
-    document = as_document(reports)
-    for entry, report in zip(document["files"], reports, strict=True):
-        entry["problem"] = _problem(report.error)
-    return document
 
 
 def _problem(error: TwinError | None) -> dict[str, Any] | None:
@@ -107,22 +127,22 @@ def _problem(error: TwinError | None) -> dict[str, Any] | None:
 
 def _link(settings: Settings, job: JobRun, batches: list[int]) -> dict[str, Any]:
     """Link everything anew; what people decided stays. Returns where the delivery's own rows stand now."""
-    from ingest_gis.run_links import run_links
+    from ingest_gis.run_links import LinkProgress, run_links
     from twin.queries.deliveries import outcome
+
+    def told(far: LinkProgress) -> None:
+        done = far.done / far.total if far.total else 1.0
+        zh, en = f"{far.done:,} / {far.total:,} 条", f"{far.done:,} of {far.total:,}"
+        if far.left_s:
+            zh, en = f"{zh}, 还需 {far.left_s:,.0f} 秒", f"{en}, {far.left_s:,.0f} s left"
+        job.report("link", LINKING[0] + (LINKING[1] - LINKING[0]) * done, zh, en)
 
     job.report("link", LINKING[0], "正在关联到地点", "linking to places")
     who = job.requested_by or "desk"
-    run_links(settings, who, progress=_linking(job))
+    run_links(settings, actor_name=who, progress=told)
     reader = Actor(who, role="system", purpose="outcome of a delivery")
     with server.connect(settings, "app") as connection, transaction(connection, reader):
         return dict(outcome(connection, batches))
-
-
-def _linking(job: JobRun) -> Callable[[int], None]:
-    def report(done: int) -> None:
-        job.report("link", LINKING[0], f"已关联 {done:,} 条", f"{done:,} linked")
-
-    return report
 
 
 def _summary(document: dict[str, Any]) -> dict[str, Any]:

@@ -92,9 +92,15 @@ def mapping_titles() -> list[dict[str, Any]]:
     return found
 
 
+def columns_of(rows: list[dict[str, Any]], mapping: str | None) -> list[str]:
+    """List the columns of rows set aside in the order in which their mapping speaks of them, key first."""
+    order = _columns_known(mapping)
+    there = dict.fromkeys(name for row in rows for name in row["raw"] if not name.startswith("_"))
+    return sorted(there, key=lambda name: order.index(name) if name in order else len(order))
+
+
 @lru_cache(maxsize=64)
-def columns_in_order(mapping: str | None) -> tuple[str, ...]:
-    """Give the columns a mapping knows, key first, as people order them; () for a mapping that did not come with us."""
+def _columns_known(mapping: str | None) -> tuple[str, ...]:
     path = SHIPPED_DATA / "mappings" / f"{mapping}.yaml"
     if mapping is None or not path.exists():
         return ()
@@ -150,15 +156,13 @@ def rejected_csv(connection: psycopg.Connection[Any], batch: int, language: str)
     leaves it off again.
     """
     yield b"\xef\xbb\xbf"
-    batch_of = one_batch(connection, batch) or {}
-    order = columns_in_order(batch_of.get("mapping"))
+    mapping = (one_batch(connection, batch) or {}).get("mapping")
     after, columns = 0, list[str]()
     while rows := rejected(connection, batch, after=after, n=EVERY_ROW):
         buffer = io.StringIO()
         writer = csv.writer(buffer, lineterminator="\r\n")
         if not columns:
-            there = dict.fromkeys(name for row in rows for name in row["raw"] if not name.startswith("_"))
-            columns = sorted(there, key=lambda name: order.index(name) if name in order else len(order))
+            columns = columns_of(rows, mapping)
             writer.writerow([ROW_COLUMN, REASON_COLUMN, FIX_COLUMN, *columns])
         for row in rows:
             said = ": ".join(filter(None, (row[language], row["detail"])))

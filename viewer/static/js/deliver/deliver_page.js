@@ -20,6 +20,7 @@ class DeliverPage {
   reset() {
     this.upload = null;
     this.files = [];
+    this.answers = {};
     this.result = null;
     this.job = null;
     this.stage = "empty"; // empty, sending, ready, working, checked, taken, failed
@@ -128,7 +129,7 @@ class DeliverPage {
   // ---- jobs
   asked() {
     const value = (selector) => find(selector).value.trim() || null;
-    return { department: value("#department"), mapping: value("#mapping"), crs: value("#crs"), datum: value("#datum") ?? "auto" };
+    return { department: value("#department"), mapping: value("#mapping"), crs: value("#crs"), datum: value("#datum") ?? "auto", of_file: this.answers };
   }
 
   async run(step) {
@@ -243,15 +244,14 @@ class DeliverPage {
     find("#result-title").textContent = language.text(title);
     find("#result-text").textContent =
       stage === "failed" ? (cancelled ? language.text("deliver.cancelled.text") : language.pick(this.job, "message")) : stage === "checked" ? language.text(this.canBeTaken() ? "deliver.checked.text" : "deliver.checked.nothing") : "";
-    const ask = stage === "checked" ? { mappings: this.choices?.mappings ?? [], onMapping: (name) => this.answer("#mapping", name), onDatum: (name) => this.answer("#datum", name) } : null;
+    const ask = stage === "checked" ? { mappings: this.choices?.mappings ?? [], onAnswer: (file, answer) => this.answer(file, answer) } : null;
     refill(find("#result-files"), (shown?.files ?? []).map((entry) => fileResult(entry, { language, rules: result.rules, ask })));
     this.drawLinked(shown);
   }
 
-  /** What a person answers to a question is what would have been chosen above: the check runs again with it. */
-  answer(selector, value) {
-    find("#known").open = true;
-    find(selector).value = value;
+  /** Keep what a person answers about a file, and check again with it. answer: {mapping} or {datum}. */
+  answer(file, answer) {
+    this.answers[file] = { ...this.answers[file], ...answer };
     this.run("check");
   }
 

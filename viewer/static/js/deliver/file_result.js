@@ -8,7 +8,7 @@ const ROWS_SHOWN = 12;
 
 /**
  * Make the card of a file or layer. entry: of check.files or taken.files; rules: texts by code.
- * ask: {mappings, onMapping(name), onDatum(datum)} when choices can still be made, else null.
+ * ask: {mappings, onAnswer(file, {mapping} or {datum})} when choices can still be made, else null.
  */
 export function fileResult(entry, { language, rules, ask }) {
   const name = entry.layer && !entry.file.startsWith(`${entry.layer}.`) ? `${entry.file} · ${entry.layer}` : entry.file;
@@ -112,6 +112,7 @@ function notes(entry, language, rules) {
 /** Why the file cannot be taken; where a choice of its deliverer would help, the choices. */
 function problem(entry, language, ask) {
   const { kind, text, do: todo, mappings, datums } = entry.problem;
+  const answer = (given) => ask.onAnswer(entry.file, given);
   const isAsked = ask && (kind === "UnknownMapping" || kind === "DatumUnsure");
   return element(
     "div",
@@ -122,56 +123,46 @@ function problem(entry, language, ask) {
       icon("warning", 18),
       element("div", {}, element("p", { text: inLanguage(text, language.current) }), isAsked ? null : element("p", { class: "aside", text: inLanguage(todo, language.current) })),
     ),
-    isAsked && kind === "UnknownMapping" ? mappingChoice(mappings, language, ask) : null,
-    isAsked && kind === "DatumUnsure" ? datumChoice(datums, language, ask) : null,
+    isAsked && kind === "UnknownMapping" ? mappingChoice(mappings, language, ask.mappings, answer) : null,
+    isAsked && kind === "DatumUnsure" ? datumChoice(datums, language, answer) : null,
   );
 }
 
-function mappingChoice(fitting, language, ask) {
-  const known = ask.mappings.filter((item) => !fitting.length || fitting.includes(item.name));
+/** The mappings that fit, as buttons; where none fits, all of them in a list. */
+function mappingChoice(fitting, language, mappings, answer) {
+  const known = mappings.filter((item) => fitting.includes(item.name));
+  const needs = (item) => (item.columns.length ? language.text("deliver.needs_columns", { columns: item.columns.join(language.text("deliver.comma")) }) : item.name);
+  const legend = element("legend", { text: language.text("deliver.ask.mapping") });
+  if (known.length) {
+    return element("fieldset", { class: "ask" }, legend, element("div", { class: "ask-options" }, known.map((item) => option(language.pick(item, "title"), needs(item), { "data-mapping": item.name }, () => answer({ mapping: item.name })))));
+  }
+  const select = element("select", { "aria-label": language.text("deliver.ask.mapping") }, mappings.map((item) => element("option", { value: item.name, text: `${language.pick(item, "title")} – ${needs(item)}` })));
   return element(
     "fieldset",
-    { class: "ask" },
-    element("legend", { text: language.text("deliver.ask.mapping") }),
-    element(
-      "div",
-      { class: "ask-options" },
-      known.map((item) =>
-        element(
-          "button",
-          { type: "button", class: "ask-option", "data-mapping": item.name, on: { click: () => ask.onMapping(item.name) } },
-          element("strong", { text: language.pick(item, "title") }),
-          element("small", { text: item.columns.length ? language.text("deliver.needs_columns", { columns: item.columns.join(language.text("deliver.comma")) }) : item.name }),
-        ),
-      ),
-    ),
+    { class: "ask field" },
+    legend,
+    element("div", { class: "ask-list" }, select, element("button", { type: "button", class: "plain-button", text: language.text("deliver.ask.try"), on: { click: () => answer({ mapping: select.value }) } })),
   );
 }
 
-function datumChoice(fits, language, ask) {
+function option(title, text, attributes, onClick) {
+  return element("button", { type: "button", class: "ask-option", ...attributes, on: { click: onClick } }, element("strong", { text: title }), element("small", { text }));
+}
+
+/** The three datums with what known places say for each. */
+function datumChoice(fits, language, answer) {
   const share = (value) => `${language.number(value * 100)}%`;
+  const says = (fit) =>
+    language.text("deliver.fit", {
+      inside: share(fit.in_district),
+      built: share(fit.on_building),
+      east: language.number(fit.shift_m[0]),
+      north: language.number(fit.shift_m[1]),
+    });
   return element(
     "fieldset",
     { class: "ask" },
     element("legend", { text: language.text("deliver.ask.datum") }),
-    element(
-      "div",
-      { class: "ask-options" },
-      fits.map((fit) =>
-        element(
-          "button",
-          { type: "button", class: "ask-option", "data-datum": fit.datum, on: { click: () => ask.onDatum(fit.datum) } },
-          element("strong", { text: language.word("datum", fit.datum) }),
-          element("small", {
-            text: language.text("deliver.fit", {
-              inside: share(fit.in_district),
-              built: share(fit.on_building),
-              east: language.number(fit.shift_m[0]),
-              north: language.number(fit.shift_m[1]),
-            }),
-          }),
-        ),
-      ),
-    ),
+    element("div", { class: "ask-options" }, fits.map((fit) => option(language.word("datum", fit.datum), says(fit), { "data-datum": fit.datum }, () => answer({ datum: fit.datum })))),
   );
 }

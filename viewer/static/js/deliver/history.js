@@ -93,11 +93,11 @@ export class History {
   async open(number, body) {
     const { language } = this;
     try {
-      const [batch, { items }] = await Promise.all([
+      const [batch, rejected] = await Promise.all([
         this.ask(`/deliveries/${number}`),
         this.ask(`/deliveries/${number}/rejected?n=20`),
       ]);
-      refill(body, this.linked(batch), this.reasons(batch), this.table(batch, items));
+      refill(body, this.linked(batch), this.reasons(batch), this.table(batch, rejected));
       if (!batch.reasons.length && !batch.rejected) body.append(element("p", { class: "nothing", text: language.text("deliver.none_rejected") }));
     } catch (problem) {
       this.onProblem(problem);
@@ -138,12 +138,11 @@ export class History {
   }
 
   /** The first rows set aside as they were delivered, and the file to mend. */
-  table(batch, rows) {
+  table(batch, { columns, items: rows }) {
     const { language } = this;
     if (!batch.rejected) return null;
     if (!rows.length) return element("p", { class: "nothing", text: language.text("deliver.rows_hidden") });
     const own = language.current.startsWith("zh") ? "zh" : "en";
-    const columns = [...new Set(rows.flatMap((row) => Object.keys(row.raw)))].filter((name) => !name.startsWith("_"));
     return element(
       "div",
       {},

@@ -31,5 +31,6 @@ export function inLanguage(text, language) {
   const pairs = [...text.matchAll(/([^()]*?[\u4e00-\u9fff][^()]*?)\s*\(([^()]*)\)\s*[.。;;]?/g)];
   if (!pairs.length) return text;
   const own = pairs.map(([, chinese, english]) => (language.startsWith("zh") ? chinese : english).replace(/^[\s.。;;]+/, "").trim());
-  return own.filter(Boolean).join(language.startsWith("zh") ? "。" : ". ");
+  // What to type on a command line is no help on a page.
+  return own.filter((part) => part && !/ ?--\w/.test(part)).join(language.startsWith("zh") ? "。" : ". ");
 }
