@@ -79,8 +79,8 @@ def taken(desk: Desk) -> Any:
 def test_a_check_says_what_would_happen_and_taking_in_does_it(desk: Desk, taken: Any) -> None:
     assert taken.keys() == examples.RESULT.keys()
     check, done = taken["check"], taken["taken"]
-    assert done.keys() == examples.TAKEN.keys()
-    assert done["files"][0].keys() == examples.FILE.keys()
+    assert done.keys() >= examples.TAKEN.keys()
+    assert done["files"][0].keys() >= examples.FILE.keys()
     for result in (check, done):
         assert (result["read"], result["inserted"], result["rejected"]) == (7, 4, 3)
         assert result["reasons"] == {"number_ruined": 1, "key_missing": 1, "duplicate_row": 1}
