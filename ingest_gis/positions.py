@@ -26,6 +26,7 @@ from twin.crs import transformer
 
 GEOGRAPHIC_SRID = 4490
 SNAP_M = 0.01
+SAMPLE_ROWS = 2000
 Shapes = NDArray[np.object_]
 
 
@@ -203,8 +204,31 @@ class PositionReader:
         return answer
 
 
-def sample_points(mapping: DeliveryMapping, batch: pa.RecordBatch, limit: int = 2000) -> NDArray[np.float64]:
+def sample_points(mapping: DeliveryMapping, batch: pa.RecordBatch, limit: int = SAMPLE_ROWS) -> NDArray[np.float64]:
     """Give up to `limit` positions of a batch as delivered, (N, 2) float64; outlines by their middle."""
+    xy = _positions(mapping, batch, limit)
+    return xy[_is_sound(xy)]
+
+
+def sample_grids(mapping: DeliveryMapping, batch: pa.RecordBatch, limit: int = SAMPLE_ROWS) -> list[str | None]:
+    """Give the unit grids that the rows of sample_points name, [] where the delivery has no column for them."""
+    stated = mapping.fields.get("grid_code")
+    column = stated.column_in(batch.schema.names) if stated is not None else None
+    if column is None:
+        return []
+    sound = _is_sound(_positions(mapping, batch, limit))
+    return (
+        [code for code, kept in zip(batch[column][:limit].to_pylist(), sound, strict=True) if kept]
+        if len(sound)
+        else []
+    )
+
+
+def _is_sound(xy: NDArray[np.float64]) -> NDArray[np.bool_]:
+    return np.asarray(np.isfinite(xy).all(axis=1) & ~(xy == 0).all(axis=1), dtype=bool)
+
+
+def _positions(mapping: DeliveryMapping, batch: pa.RecordBatch, limit: int) -> NDArray[np.float64]:
     if position_kind(mapping, batch.schema.names) == "geometry":
         if "_wkb" not in batch.schema.names:
             return np.zeros((0, 2))
@@ -217,9 +241,8 @@ def sample_points(mapping: DeliveryMapping, batch: pa.RecordBatch, limit: int = 
             return np.zeros((0, 2))
         cells = [[read_coordinate(cell or "") for cell in batch[name][:limit].to_pylist()] for name in names]
         xy = np.array([[np.nan if cell is None else cell for cell in column] for column in cells], dtype=float).T
-    xy = xy.reshape(-1, 2)
-    sound: NDArray[np.float64] = xy[np.isfinite(xy).all(axis=1) & ~(xy == 0).all(axis=1)]
-    return sound
+    given: NDArray[np.float64] = xy.reshape(-1, 2)
+    return given
 
 
 def _middles(shapes: Shapes) -> NDArray[np.float64]:

@@ -22,7 +22,7 @@ from ingest_gis.load import BatchLoader, Delivery, bound_values, find_changes
 from ingest_gis.mappings import TARGETS, DeliveryMapping
 from ingest_gis.plan_delivery import DeliveryReport, IngestOptions, Layer, plan_delivery
 from ingest_gis.position_columns import position_kind
-from ingest_gis.positions import PositionReader, sample_points
+from ingest_gis.positions import PositionReader, sample_grids, sample_points
 from ingest_gis.refusals import Refusal, file_sha256, remember_refusals
 from ingest_gis.rows import RowMaker
 from ingest_gis.source_crs import SourceCrs, find_source_crs, name_of
@@ -264,6 +264,7 @@ def _find_place_system(
         indoors=INDOORS.get(mapping.target, False if mapping.class_column else None),
         class_id=_class_id(connection, mapping),
         where=layer.file,
+        stated=sample_grids(mapping, head),
     )
     return crs, verdict
 

@@ -61,6 +61,12 @@ class StatedGrids:
             shifted[back] = True
         return GridVerdict(shifted, elsewhere & ~shifted, unknown)
 
+    def holding(self, stated: Sequence[str | None], metres: Metres) -> Mask:
+        """Tell of the rows that name a known grid whether it holds them: (M,), M <= N. metres: (N, 2)."""
+        grid = np.array([self.codes.get(plain_code(code), -1) if code else -1 for code in stated], dtype=np.int64)
+        rows = np.flatnonzero(grid >= 0)
+        return self._near(grid[rows], metres[rows])
+
     def _near(self, grid: NDArray[np.int64], metres: Metres) -> Mask:
         if not len(grid):
             return np.zeros(0, dtype=bool)

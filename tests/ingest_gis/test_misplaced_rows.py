@@ -17,6 +17,7 @@ from ingest_gis.anchors import Anchors
 from ingest_gis.checks import Problems, find_broken_text, find_slivers, mend_areas
 from ingest_gis.class_attributes import attribute_rules, missing_attributes, unlisted_attribute
 from ingest_gis.datum import bd09_from_cgcs2000, gcj02_from_cgcs2000
+from ingest_gis.find_datum import decide_datum
 from ingest_gis.gdal_guard import ReadOptions, open_guarded
 from ingest_gis.identifiers import follows_body_rule, is_credit_code
 from ingest_gis.mappings import choose_mapping
@@ -94,6 +95,31 @@ def test_cells_of_nothing_but_question_marks_are_broken_and_questions_are_not() 
     problems = Problems(5)
     find_broken_text({"a": ["????", "坏了??什么时候修?", "?", None, " ?? "]}, problems)
     assert problems.first == {0: ("text_broken", "a"), 4: ("text_broken", "a")}
+
+
+@pytest.mark.parametrize(("datum", "shift"), [("gcj02", gcj02_from_cgcs2000), ("bd09", bd09_from_cgcs2000)])
+def test_the_grids_named_decide_the_datum_of_a_file_where_no_building_is_known(datum: str, shift) -> None:
+    anchors = Anchors(
+        4550, MIDDLE[0], shapely.box(EAST - 9000, NORTH - 9000, EAST + 9000, NORTH + 9000), grids=small_grid()
+    )
+    lon, lat = np.array([lonlat(4.0 * at, -3.0 * at) for at in range(12)]).T
+    given = shift(lon, lat)
+    verdict = decide_datum(
+        *given,
+        anchors,
+        asked="auto",
+        declared="cgcs2000",
+        indoors=True,
+        class_id=None,
+        where="a.csv",
+        stated=[GRID] * 12,
+    )
+    assert (verdict.datum, verdict.sure) == (datum, True)
+    assert "所填网格内" in verdict.fits[0].in_words()
+    undecided = decide_datum(
+        *given, anchors, asked="auto", declared="cgcs2000", indoors=True, class_id=None, where="a.csv"
+    )
+    assert (undecided.datum, undecided.sure) == ("cgcs2000", False)
 
 
 @pytest.mark.parametrize("words", ["抄表", "漏水", "完好", "A级", "住宅", "牟平区滨河大街"])
