@@ -18,6 +18,7 @@ from twin.crs import transformer
 GEOGRAPHIC = "EPSG:4490"
 BD_TURN = np.pi * 3000.0 / 180.0
 OUTSIDE_M = 70_000.0
+PREFIXED = ("EPSG:4528", "EPSG:4529")
 Point = NDArray[np.float64]  # (N, 2)
 BAD_DATES = ("2026-13-45", "2025-02-30", "0000-00-00", "去年三月", "20261301")
 ID_ALPHABET = "0123456789"
@@ -128,16 +129,22 @@ def column_faults(x: str, y: str, crs: str, *, required: bool, decimals: int, ha
             Fault("GCJ-02 given as CGCS2000", "coordinates_shifted", _columns(x, y, crs, _as(to_gcj02), decimals)),
             Fault("BD-09 given as CGCS2000", "coordinates_shifted", _columns(x, y, crs, _as(to_bd09), decimals)),
         ]
-    if crs != GEOGRAPHIC:
-        faults += [
-            Fault("of the neighbouring zone", "coordinates_zone", _in_crs(x, y, crs, other_zone(crs), decimals)),
-            Fault(
-                "with another zone prefix than the rest",
-                "coordinates_zone",
-                _in_crs(x, y, crs, other_prefix(crs), decimals),
-            ),
-        ]
+    faults += [Fault(name, code, _in_crs(x, y, crs, other, decimals)) for name, code, other in _zones_beside(crs)]
     return faults
+
+
+def _zones_beside(crs: str) -> list[tuple[str, str, str]]:
+    """List name, reason and system of rows given in another zone than their file.
+
+    Where the zone's number stands before every easting, a row of the neighbouring zone says so itself and is right.
+    """
+    if crs == GEOGRAPHIC:
+        return []
+    code = "" if crs in PREFIXED else "coordinates_zone"
+    return [
+        ("of the neighbouring zone", code, other_zone(crs)),
+        ("with the zone's number, or without, unlike the rest", "coordinates_zone", other_prefix(crs)),
+    ]
 
 
 def other_zone(crs: str) -> str:
@@ -210,13 +217,9 @@ def outline_faults(crs: str, *, any_kind: bool, has_grid: bool, areas: bool) -> 
             Fault("GCJ-02 given as CGCS2000", "coordinates_shifted", _moved(crs, _as(to_gcj02))),
             Fault("BD-09 given as CGCS2000", "coordinates_shifted", _moved(crs, _as(to_bd09))),
         ]
-    if crs != GEOGRAPHIC:
-        for other, name in (
-            (other_zone(crs), "of the neighbouring zone"),
-            (other_prefix(crs), "with another zone prefix than the rest"),
-        ):
-            project = transformer(crs, other)
-            faults.append(Fault(name, "coordinates_zone", _geometry(_projected(project))))
+    faults += [
+        Fault(name, code, _geometry(_projected(transformer(crs, other)))) for name, code, other in _zones_beside(crs)
+    ]
     return faults
 
 
