@@ -7,7 +7,7 @@ areas; bulges and curves become chords that keep within a centimetre of the arc.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from itertools import islice
+from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -40,33 +40,41 @@ def stream(path: Path, options: ReadOptions, emit_info: EmitInfo, emit_batch: Em
     rows, encoding. emit_batch gets text columns, `_row_no` and `_wkb` (None for what has no place on a map).
     Raises UnreadableDelivery when it is no sound DXF or nothing is drawn in it.
     """
-    from ezdxf.filemanagement import dxf_file_info, readfile
-    from ezdxf.lldxf.const import DXFError
-
     try:
-        encoding = None if _is_binary(path) else _encoding(path, options.encoding or dxf_file_info(str(path)).encoding)
-        document = readfile(str(path), encoding=encoding, errors="ignore" if encoding is None else "strict")
-        drawn = list(document.modelspace())
-        tags = list(dict.fromkeys(tag for entity in drawn for tag in _attributes(entity)))[:MOST_COLUMNS]
-    except (DXFError, OSError, ValueError, KeyError, IndexError, AttributeError, TypeError) as error:
+        drawn, tags, encoding = _open(path, options.encoding)
+        names = list(COLUMNS) + [tag if tag.lower() not in COLUMNS else f"{tag}_attrib" for tag in tags]
+        starts = range(0, len(drawn), options.batch_rows)
+        batches = (_as_batch(names, tags, drawn[at : at + options.batch_rows], at + 1) for at in starts)
+        first = next(batches, None)
+    except MemoryError:
+        raise
+    except Exception as error:  # a drawing can be damaged in more ways than ezdxf has errors for
         raise UnreadableDelivery(
             "图纸打不开或已损坏 (the drawing cannot be opened or is damaged)",
             do="请用 AutoCAD 或 CASS 另存为 DXF 2007 以上版本 (save it as DXF 2007 or later)",
         ) from error
-    if not drawn:
+    if first is None:
         raise UnreadableDelivery(
             "模型空间里没有图形 (nothing is drawn in model space)", do="请检查图纸 (check the drawing)"
         )
-    names = list(COLUMNS) + [tag if tag.lower() not in COLUMNS else f"{tag}_attrib" for tag in tags]
     info: dict[str, object] = {
         "layer": WHERE_DRAWN, "layers": [WHERE_DRAWN], "fields": names, "crs": None, "geometry": "",
-        "rows": len(drawn), "encoding": encoding or document.encoding, "driver": "DXF",
+        "rows": len(drawn), "encoding": encoding, "driver": "DXF",
     }  # fmt: skip
     emit_info(info)
-    rows, first = iter(drawn), 1
-    while piece := list(islice(rows, options.batch_rows)):
-        emit_batch(_as_batch(names, tags, piece, first))
-        first += len(piece)
+    for batch in chain([first], batches):
+        emit_batch(batch)
+
+
+def _open(path: Path, given: str | None) -> tuple[list[Any], list[str], str]:
+    """Read the drawing: what is drawn in model space, the tags of its block attributes, the encoding of its texts."""
+    from ezdxf.filemanagement import dxf_file_info, readfile
+
+    encoding = None if _is_binary(path) else _encoding(path, given or dxf_file_info(str(path)).encoding)
+    document = readfile(str(path), encoding=encoding, errors="surrogateescape")
+    drawn = list(document.modelspace())
+    tags = list(dict.fromkeys(tag for entity in drawn for tag in _attributes(entity)))[:MOST_COLUMNS]
+    return drawn, tags, encoding or document.encoding
 
 
 def _is_binary(path: Path) -> bool:
@@ -91,8 +99,13 @@ def _as_batch(names: list[str], tags: list[str], entities: Iterable[Any], first:
         wkb.append(None if shape is None or shapely.is_empty(shape) else shapely.to_wkb(shape))
         values = [*_common(entity, shape), *(attributes.get(tag) for tag in tags)]
         for column, value in zip(cells, values, strict=True):
-            column.append(value)
+            column.append(None if value is None else _readable(value))
     return text_batch(names, cells, first, wkb)
+
+
+def _readable(text: str) -> str:
+    """Show bytes that the encoding did not know as U+FFFD, which the checks recognise."""
+    return text if text.isascii() else text.encode("utf-8", "surrogateescape").decode("utf-8", "replace")
 
 
 def _common(entity: Any, shape: shapely.Geometry | None) -> Iterator[str | None]:
@@ -124,7 +137,7 @@ def _text(entity: Any) -> str | None:
 def _attributes(entity: Any) -> Attributes:
     if entity.dxftype() != "INSERT":
         return {}
-    return {str(attrib.dxf.tag): str(attrib.dxf.text) for attrib in entity.attribs}
+    return {_readable(str(attrib.dxf.tag)): str(attrib.dxf.text) for attrib in entity.attribs}
 
 
 def _shape(entity: Any) -> shapely.Geometry | None:

@@ -8,10 +8,17 @@ import zipfile
 from contextlib import ExitStack
 from pathlib import Path
 
+import geopandas
+import pyogrio
 import pytest
+import shapely
 
 from ingest_gis.archives import files_of
-from tests.ingest_gis.format_files import write
+from ingest_gis.plan_delivery import IngestOptions
+from ingest_gis.run_ingest import ingest_files
+from tests.databases import Database
+from tests.ingest_gis.delivered_rows import take, write_places
+from tests.ingest_gis.format_files import EAST, NORTH, lamp_cloud, write
 from twin.errors import UnreadableDelivery
 
 
@@ -89,3 +96,33 @@ def test_a_damaged_archive_is_refused(tmp_path: Path) -> None:
     (tmp_path / "short.zip").write_bytes(content[:200])
     with pytest.raises(UnreadableDelivery), ExitStack() as held:
         files_of(tmp_path / "short.zip", held)
+
+
+def test_a_zip_is_delivered_as_what_is_in_it(database: Database, tmp_path: Path) -> None:
+    """A drawing inside is refused by itself; a cloud becomes a record at its place; the ledger comes as a map file."""
+    take(database, write_places(tmp_path / "places.gpkg"))
+    ledger = geopandas.GeoDataFrame(
+        {"灯杆编号": ["LD1", "LD2"], "类型": "LED"},
+        geometry=[shapely.Point(EAST + 5, NORTH + 5), shapely.Point(EAST + 9, NORTH + 5)],
+        crs="EPSG:4550",
+    )
+    pyogrio.write_dataframe(ledger, tmp_path / "ledger.gpkg")
+    cloud = lamp_cloud(tmp_path)
+    path = tmp_path / "交付.zip"
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.write(cloud, "点云/2026年.laz")
+        archive.write(tmp_path / "ledger.gpkg", "台账/ledger.gpkg")
+        archive.writestr("图纸/plan.dwg", b"AC1032")
+    reports = {report.file: report for report in ingest_files(database.settings, [path], IngestOptions())}
+    assert set(reports) == {"交付.zip/2026年.laz", "交付.zip/ledger.gpkg", "交付.zip/plan.dwg"}
+    assert "DXF" in str(reports["交付.zip/plan.dwg"].error)
+    assert "no mapping fits" in str(reports["交付.zip/ledger.gpkg"].error)
+    assert reports["交付.zip/2026年.laz"].counts.inserted == 1
+    kept = database.fetch(
+        "SELECT r.kind, r.title_zh, r.attributes ->> 'points', b.file, round(ST_X(r.geom_m)) FROM twin.record r "
+        "JOIN twin.batch b USING (batch_id)"
+    )
+    assert kept == [("point_cloud", "2026年", "10000", "交付.zip/2026年.laz", pytest.approx(EAST + 25, abs=1))]
+    assert database.fetch("SELECT count(*) FROM twin.refused_delivery") == [(2,)]
+    (named,) = ingest_files(database.settings, [tmp_path / "ledger.gpkg"], IngestOptions(mapping="lamps"))
+    assert (named.error, named.counts.inserted) == (None, 2)

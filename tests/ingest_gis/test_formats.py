@@ -6,12 +6,16 @@ import json
 import math
 from pathlib import Path
 
+import ezdxf
 import pytest
 import shapely
 
+from ingest_gis.classes import CityClass, ClassCatalogue
 from ingest_gis.gdal_guard import ReadOptions
+from ingest_gis.tag_classes import TagClasses
 from tests.ingest_gis.format_files import EAST, GEOGRAPHIC, NAMES, NORTH, houses, lamp_cloud, osm_pbf, write
 from tests.ingest_gis.test_reading import read_all
+from tests.ingest_gis.xls_file import write_xls
 
 WITH_NAMES = (
     "Shapefile", "FileGDB", "GeoPackage", "GeoJSON", "GeoJSONSeq", "GML", "KML", "FlatGeobuf", "GeoParquet",
@@ -83,3 +87,39 @@ def test_a_point_cloud_is_one_row_with_its_outline_and_classes(tmp_path: Path) -
     outline = shapely.from_wkb(columns["_wkb"][0])
     assert outline.bounds == pytest.approx((EAST, NORTH, EAST + 49.5, NORTH + 49.5))
     assert "4550" in str(info["crs"])
+
+
+def test_a_workbook_of_excel_97(tmp_path: Path) -> None:
+    rows = [["编号", "名称", "功率"], ["0012", "𠮷野家", 150.0], [370612011800000123.0, "镕基楼", None]]
+    info, columns = read_all(write_xls(tmp_path / "lamps.xls", rows))
+    assert (info["driver"], info["layer"]) == ("XLS", "路灯")
+    assert columns["编号"] == ["0012", "3.70612011800000E+17"]
+    assert (columns["名称"], columns["功率"]) == (["𠮷野家", "镕基楼"], ["150", ""])
+
+
+def test_a_drawing_of_before_2007_in_gbk(tmp_path: Path) -> None:
+    drawing = ezdxf.new("R2000")
+    drawing.encoding = "gbk"
+    drawing.modelspace().add_text("牟平大厦", dxfattribs={"layer": "注记", "insert": (1, 2)})
+    drawing.saveas(tmp_path / "old.dxf")
+    assert "牟平大厦".encode("gbk") in (tmp_path / "old.dxf").read_bytes()
+    info, columns = read_all(tmp_path / "old.dxf")
+    assert (columns["text"], columns["layer"], info["encoding"]) == (["牟平大厦"], ["注记"], "gb18030")
+
+
+@pytest.mark.parametrize(
+    ("tags", "word"),
+    [
+        ({"highway": "street_lamp", "ref": "1"}, "highway=street_lamp"),
+        ({"man_made": "manhole", "manhole": "water"}, "man_made=manhole+manhole=water"),
+        ({"manhole": "unknown"}, "manhole=*"),
+        ({"name": "x", "shop": "bakery"}, "shop=bakery"),
+        ({"note": "x"}, "note=x"),
+        ({}, None),
+    ],
+)
+def test_the_tags_that_say_the_most_name_the_class(tags: dict[str, str], word: str | None) -> None:
+    lamp = CityClass(1, "0118", "路灯", "point", "A", {})
+    known = ("highway=street_lamp", "man_made=manhole", "man_made=manhole+manhole=water", "shop=*")
+    classes = ClassCatalogue({"0118": lamp}, by_tag=dict.fromkeys(known, lamp))
+    assert TagClasses(classes, ["manhole=*"]).word(json.dumps(tags)) == word
