@@ -93,14 +93,12 @@ class AddressMatcher:
         return known
 
     def _decide(self, given: ParsedAddress) -> AddressMatch:
-        scored = []
-        for index in self.register.candidates(given):
-            comparison = compare(given, self.entries[index].parsed)
-            if comparison is not None and comparison.score >= REVIEW_SCORE * 0.8:
-                scored.append((self.entries[index], comparison))
+        # Where the road and number stated are there to the letter, names that are only alike are no rivals.
+        scored = self._score(given, self.register.named(given))
+        if not any(comparison.exact for _, comparison in scored):
+            scored = self._score(given, self.register.candidates(given))
         if not scored:
             return self._unknown(given)
-        scored.sort(key=lambda pair: (-pair[1].score, not pair[1].exact, pair[0].alias != "", pair[0].address_id))
         best, comparison = scored[0]
         others = _best_elsewhere(best, scored)
         margin = comparison.score - others[0][1].score if others else 1.0
@@ -118,6 +116,16 @@ class AddressMatcher:
         return AddressMatch(
             "review", best, comparison.score, margin, f"{zh}; {why_zh}", f"{en}; {why_en}", rivals, given
         )
+
+    def _score(self, given: ParsedAddress, candidates: Sequence[int]) -> list[tuple[RegisterEntry, Comparison]]:
+        """Compare with candidates, best first; those the number gate forbids and those too unlike are left out."""
+        scored = []
+        for index in candidates:
+            comparison = compare(given, self.entries[index].parsed)
+            if comparison is not None and comparison.score >= REVIEW_SCORE * 0.8:
+                scored.append((self.entries[index], comparison))
+        scored.sort(key=lambda pair: (-pair[1].score, not pair[1].exact, pair[0].alias != "", pair[0].address_id))
+        return scored
 
     def _unknown(self, given: ParsedAddress) -> AddressMatch:
         """Say why nothing fits: the road is known and the number is not, or nothing is."""
@@ -137,6 +145,8 @@ class AddressMatcher:
             return False
         if comparison.exact:
             return margin > 0 or not rival_exact
+        if "road" in comparison.fuzzy and given.road in self.register.roads.names:
+            return False  # the road as written exists: it is hardly a slip for another one
         if margin < ACCEPT_MARGIN:
             return False
         return comparison.score >= ACCEPT_SCORE or self._is_corroborated(given, comparison)

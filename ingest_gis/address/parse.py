@@ -124,14 +124,14 @@ class Names:
     """Names to find at the start of a text, the longest that fits first."""
 
     def __init__(self, names: Iterable[str]) -> None:
-        """Sort the names by their first letter and length."""
-        self._by_letter: dict[str, list[str]] = {}
-        for name in sorted(set(filter(None, names)), key=lambda name: (-len(name), name)):
-            self._by_letter.setdefault(name[0], []).append(name)
+        """Keep the names and the lengths they have."""
+        self._names = frozenset(filter(None, names))
+        self._lengths = sorted({len(name) for name in self._names}, reverse=True)
 
     def starting(self, text: str) -> Iterator[str]:
         """Yield the names a text starts with, longest first."""
-        return (name for name in self._by_letter.get(text[:1], ()) if text.startswith(name))
+        size = len(text)
+        return (text[:length] for length in self._lengths if length <= size and text[:length] in self._names)
 
 
 class AddressParser:

@@ -100,9 +100,17 @@ class AddressRegister:
             if parsed.number:
                 self._by_compound.setdefault((parsed.compound, f"{parsed.number}号"), []).append(at)
 
+    def named(self, given: ParsedAddress) -> list[int]:
+        """List the entries of exactly the road or village and the number that an address states."""
+        if given.road:
+            return self._by_road.get((given.road, given.number), [])[:MOST_CANDIDATES]
+        if given.community and given.number:
+            return self._by_village.get((given.community, given.number), [])[:MOST_CANDIDATES]
+        return []
+
     def candidates(self, given: ParsedAddress) -> list[int]:
-        """List the entries that the numbers and names of an address lead to, at most a few hundred."""
-        found: dict[int, None] = {}
+        """List the entries that the numbers and names of an address lead to, names like those given with them."""
+        found = dict.fromkeys(self.named(given))
         for road, _ in self.roads.like(given.road) if given.road else ():
             found |= dict.fromkeys(self._by_road.get((road, given.number), ())[:MOST_CANDIDATES])
         if given.community and not given.road:
