@@ -107,7 +107,8 @@ def make_address_book(half: Half, seed: int, size: int) -> AddressBook:
     draw = random.Random(f"{half} {seed}")  # noqa: S311 - a repeatable draw
     towns, villages = _units(half)
     makers = [_street(draw, half, town, road) for town, road in _roads(half, draw, towns, max(20, size // 55))]
-    makers += [_village(draw, town, name) for town, name in villages]
+    some = draw.sample(villages, min(len(villages), max(3, size // 150)))
+    makers += [_village(draw, town, name) for town, name in some]
     draw.shuffle(makers)
     places: list[Place] = []
     building = 0

@@ -8,7 +8,7 @@ Makes a register and addresses as people write them (benchmarks.address_book, be
 own beside the city's and drops it afterwards. Timed is `twin link run` whole: reading records, normalising, matching,
 writing links with their history; the index of the register is built once per run and given apart.
 --times N writes each text in N records, as repeated deliveries do. Then the run is repeated: nothing may change.
-Targets: 2,000 addresses a second on two processes; precision >= 0.99, recall >= 0.97, no link across a differing number.
+Targets: 2,000 addresses a second on two processes; precision >= 0.99, recall >= 0.97; no link across differing numbers.
 """
 
 from __future__ import annotations
@@ -151,7 +151,8 @@ def measure(settings: Settings, arguments: argparse.Namespace) -> dict[str, Any]
     again = run_links(settings, LinkOptions(processes=arguments.processes))
     changed = sum(again.changes[name] for name in ("inserted", "changed", "removed"))
     return {
-        "register": len(book.places), "records": report.subjects, "distinct_texts": len({item.text for item in written}),
+        "register": len(book.places), "records": report.subjects,
+        "distinct_texts": len({item.text for item in written}),
         "processes": arguments.processes, "index_s": round(report.index_seconds, 1),
         "linking_s": round(report.seconds - report.index_seconds, 1),
         "addresses_per_s": round(_rate(report)), "with_index_per_s": round(report.subjects / report.seconds),

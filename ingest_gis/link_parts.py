@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any
 
 import orjson
 import psycopg
 
 from ingest_gis.known_places import KnownPlaces
+from ingest_gis.link_people import propose_by_name
 from ingest_gis.link_places import propose_for_ledger, propose_links
 from ingest_gis.link_subject import read_subject
 from ingest_gis.sql_text import statements
@@ -19,8 +20,9 @@ from twin.queries.link_review import SubjectKind
 from twin.session import Actor, transaction
 
 PART_SIZE = 10_000
-ENTITIES, RECORDS = 1, 2  # records may stand where the enterprise of their credit code does, so entities come first
-PartKind = Literal["record", "entity", "ledger"]
+# Records may stand where the enterprise of their credit code does, so entities come first; names come last.
+ENTITIES, RECORDS, PEOPLE = 1, 2, 3
+PEOPLE_AT_ONCE = 200_000
 
 UNFINISHED = """
 SELECT link_run_id, fingerprint FROM twin.link_run WHERE state = 'running' ORDER BY link_run_id DESC LIMIT 1 FOR UPDATE
@@ -86,6 +88,8 @@ def plan_run(cursor: psycopg.Cursor[Any], options: LinkOptions, register_version
         parts += [(run[0], RECORDS, "ledger", None, None, *ledger) for ledger in ledgers]
         found = cursor.execute(sql["record_parts"], bound).fetchall()
         parts += [(run[0], RECORDS, "record", first, last, None, None, None, n) for first, last, n in found]
+        found = cursor.execute(sql["people_parts"], {"size": PEOPLE_AT_ONCE}).fetchall()
+        parts += [(run[0], PEOPLE, "people", first, last, None, None, None, 0) for first, last, _ in found]
     cursor.executemany(ADD_PART, parts)
     cursor.execute(
         "UPDATE twin.link_run r SET subjects = (SELECT coalesce(sum(subjects), 0) FROM twin.link_part p "
@@ -111,17 +115,22 @@ def do_next_part(
             "from_id": from_id, "to_id": to_id, "department_id": department_id, "kind": ledger_kind,
             "class_code": ledger_class, "only_new": only_new,
         }  # fmt: skip
-        cursor.execute(statements("link")[kind], bound)
-        subjects = [read_subject(row) for row in cursor.fetchall()]
-        if kind == "ledger":
-            proposals = propose_for_ledger(subjects, ledger_class, places)
+        if kind == "people":
+            numbers, proposals = propose_by_name(cursor, from_id, to_id)
         else:
-            proposals = propose_links(subjects, places)
+            cursor.execute(statements("link")[kind], bound)
+            subjects = [read_subject(row) for row in cursor.fetchall()]
+            if kind == "ledger":
+                proposals = propose_for_ledger(subjects, ledger_class, places)
+            else:
+                proposals = propose_links(subjects, places)
+            found = {item.record_id or item.entity_id for item in proposals}
+            # What only its name can place is left to the part of the people, with the link it may have from there.
+            numbers = [item.number for item in subjects if not item.has_name or item.number in found]
         subject_kind: SubjectKind = "entity" if kind == "entity" else "record"
-        numbers = [subject.number for subject in subjects]
         changes = replace_machine_links(cursor, subject_kind, numbers, proposals, places.register_version)
         counts = {"changes": changes, "outcome": _outcome(proposals), "unlinked": _unlinked(numbers, proposals)}
-        cursor.execute(DONE, (orjson.dumps({**counts, "subjects": len(subjects)}).decode(), number))
+        cursor.execute(DONE, (orjson.dumps({**counts, "subjects": len(numbers)}).decode(), number))
     return max(1, int(planned))
 
 

@@ -31,6 +31,7 @@ class Subject:
     building_id: int | None = None
     firm_building_id: int | None = None
     firm_address_id: int | None = None
+    has_name: bool = False
 
     @property
     def number(self) -> int:

@@ -23,7 +23,12 @@ FieldKind = Literal["name", "text", "code", "exact"]
 ENOUGH_ROWS = 1000
 MEMORY = "2GB"
 # Chances of agreeing exactly, nearly (one step less each), not at all: among same and among different ones.
-SAME = {"name": [0.85, 0.08, 0.04, 0.03], "text": [0.8, 0.08, 0.05, 0.07], "code": [0.93, 0.04, 0.03], "exact": [0.9, 0.1]}
+SAME = {
+    "name": [0.85, 0.08, 0.04, 0.03],
+    "text": [0.8, 0.08, 0.05, 0.07],
+    "code": [0.93, 0.04, 0.03],
+    "exact": [0.9, 0.1],
+}
 OTHER = {
     "name": [0.0005, 0.0005, 0.005, 0.994],
     "text": [0.0005, 0.0005, 0.005, 0.994],

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import os
 from pathlib import Path
 
 import pyarrow as pa
@@ -75,7 +74,7 @@ def test_nothing_of_a_row_is_logged_or_left_on_the_disk(
     monkeypatch.setenv("TMPDIR", str(tmp_path))
     with caplog.at_level(logging.DEBUG):
         match_tables(firms(("秘密姓名", "13900000009", "1")), firms(("秘密姓名", "13900000009", "1")), FIRMS)
-    assert os.listdir(tmp_path) == []
+    assert list(tmp_path.iterdir()) == []
     said = caplog.text + "".join(capfd.readouterr())
     assert "秘密姓名" not in said
     assert "13900000009" not in said

@@ -16,7 +16,7 @@ from psycopg import sql
 
 from twin.queries.link_review import SubjectKind
 
-Method = Literal["code", "address", "point", "name_grid", "person"]
+Method = Literal["code", "address", "point", "name_grid", "name", "person"]
 State = Literal["accepted", "review"]
 
 

@@ -130,7 +130,7 @@ def review(
     from twin.cluster import server
     from twin.session import transaction
 
-    person = _person(by)
+    person = acting_person(by)
     with server.connect(read_settings(), "ingest") as connection, transaction(connection, person) as cursor:
         if accept is not None or reject is not None:
             link_id = accept if accept is not None else reject
@@ -160,13 +160,40 @@ def undo(link: Annotated[int, typer.Argument(help="Number of the link.")], by: B
     from twin.cluster import server
     from twin.session import transaction
 
-    person = _person(by)
+    person = acting_person(by)
     with server.connect(read_settings(), "ingest") as connection, transaction(connection, person) as cursor:
         state = undo_link(cursor, link, person.name)
     typer.echo(f"关联 {link} 现为 {state} (link {link} is now {state})")
 
 
-def _person(by: str | None) -> Actor:
+@app.command()
+def explain(
+    subject: Annotated[str, typer.Argument(help="Number or source key of a record; number or code of an entity.")],
+    kind: Annotated[Kind, typer.Option(help="record or entity.")] = Kind.RECORD,
+    by: By = None,
+    as_json: AsJson = False,
+) -> None:
+    """Say in words why a record or entity is linked as it is, what was weighed, and how its address is read.
+
+    Example: twin link explain 17
+
+    Example: twin link explain E05-91370612MA3 --kind entity
+    """
+    from ingest_gis.explain_link import explain_link, in_sentences
+    from twin.cluster import server
+
+    settings = read_settings()
+    with server.connect(settings, "ingest", autocommit=True) as connection:
+        found = explain_link(connection, settings.city, acting_person(by), kind.value, subject)
+    if as_json:
+        _print_json(found)
+        return
+    for line in in_sentences(found):
+        typer.echo(line)
+
+
+def acting_person(by: str | None) -> Actor:
+    """Name who acts on the command line: the one given, else the user of this computer."""
     from twin.session import Actor
 
     return Actor(by or getpass.getuser(), role="system", purpose="review links")

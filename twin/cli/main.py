@@ -11,6 +11,7 @@ import psycopg
 import typer
 
 from twin.cli import (
+    address,
     area,
     ask,
     classes,
@@ -38,6 +39,7 @@ app.add_typer(db.app, name="db", help="The database: start, stop, upgrade, back 
 app.add_typer(sample.app, name="sample", help="A synthetic district with known truth.")
 app.add_typer(survey.app, name="survey", help="Photos become surfaces, maps, buildings and 3D Tiles.")
 app.add_typer(link.app, name="link", help="Records to places.")
+app.add_typer(address.app, name="address", help="Standard addresses: other texts of an address.")
 app.add_typer(export.app, name="export", help="The city's buildings and assets as files.")
 app.add_typer(grid.app, name="grid", help="Unit grids and management grids.")
 app.add_typer(responsibility.app, name="responsibility", help="Who supervises, owns and maintains what, where.")

@@ -10,7 +10,7 @@ from twin.model.class_words import ClassWord, UnmappedClass
 from twin.model.entities import Entity, PrivateEntity
 from twin.model.events import Event
 from twin.model.history import AuditEntry, PrivateVersion, Version
-from twin.model.links import Link, LinkPart, LinkRun, ReviewClaim
+from twin.model.links import Link, LinkPart, LinkRun, ReviewClaim, SeenMatch
 from twin.model.places import AdminUnit, Grid, GridSuccession, ManagementGrid, ManagementGridMember
 from twin.model.records import Batch, PrivateRecord, QuarantinedRow, Record, RefusedDelivery
 from twin.model.responsibility import Responsibility
@@ -64,6 +64,7 @@ __all__ = [
     "SearchAffix",
     "SearchEntry",
     "SearchPending",
+    "SeenMatch",
     "Sensor",
     "Survey",
     "UnmappedClass",

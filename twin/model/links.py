@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from datetime import datetime
+from typing import Any
 
-from sqlalchemy import FetchedValue, ForeignKey, Identity
+from sqlalchemy import ARRAY, BigInteger, FetchedValue, ForeignKey, Identity, Text
 from sqlalchemy.orm import Mapped, mapped_column
 
-from twin.model.base import Base, Big, Json, Real, Small
+from twin.model.base import Base, Big, Json, Real, Small, geographic
 
 
 class Link(Base):
@@ -85,3 +86,29 @@ class LinkPart(Base):
     subjects: Mapped[Big]
     counts: Mapped[Json | None]
     done_at: Mapped[datetime | None]
+
+
+class SeenMatch(Base):
+    """Buildings or assets and what a survey sees of them."""
+
+    __tablename__ = "seen_match"
+    __table_args__ = {"schema": "twin"}  # noqa: RUF012
+
+    seen_match_id: Mapped[Big] = mapped_column(Identity(always=True), primary_key=True)
+    survey_id: Mapped[int] = mapped_column(ForeignKey("twin.survey.survey_id", ondelete="CASCADE"))
+    kind: Mapped[str]
+    relation: Mapped[str]
+    place_ids: Mapped[list[int]] = mapped_column(ARRAY(BigInteger))
+    seen_keys: Mapped[list[str]] = mapped_column(ARRAY(Text))
+    seen_geom: Mapped[Any] = geographic("GEOMETRY", nullable=True)
+    shift_east_m: Mapped[Real]
+    shift_north_m: Mapped[Real]
+    iou: Mapped[Real | None]
+    distance_m: Mapped[Real | None]
+    score: Mapped[Real]
+    state: Mapped[str]
+    reason_zh: Mapped[str]
+    reason_en: Mapped[str]
+    decided_by: Mapped[str | None]
+    decided_at: Mapped[datetime | None]
+    created_at: Mapped[datetime] = mapped_column(server_default=FetchedValue())
