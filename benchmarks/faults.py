@@ -22,7 +22,8 @@ import psycopg
 import pyarrow.parquet as pq
 
 from ingest_gis.plan_delivery import DeliveryReport
-from ingest_gis.run_ingest import IngestOptions, ingest_files
+from ingest_gis.plan_delivery import IngestOptions
+from ingest_gis.run_ingest import ingest_files
 from twin.cluster import server
 from twin.session import Actor, transaction
 from twin.settings import Settings, read_settings

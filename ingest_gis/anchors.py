@@ -80,10 +80,10 @@ class Anchors:
         return np.asarray(shapely.contains_xy(area, metres[:, 0], metres[:, 1]))
 
 
-def read_anchors(connection: psycopg.Connection[Any], city: CitySettings) -> Anchors:
+def read_anchors(connection: psycopg.Connection[Any], city: CitySettings, *, places: bool = True) -> Anchors:
     """Read what is known from the twin (at most 200,000 buildings and 200,000 assets, for the datum only).
 
-    connection: role ingest, in autocommit or idle.
+    connection: role ingest, in autocommit or idle. places: False reads the district's outline only.
     """
     to_metres = transformer("EPSG:4490", f"EPSG:{city.working_srid}")
     centre = np.array(to_metres.transform(city.centre_lon, city.centre_lat))
@@ -91,7 +91,7 @@ def read_anchors(connection: psycopg.Connection[Any], city: CitySettings) -> Anc
     buildings: list[shapely.Geometry] = []
     points: dict[int, list[tuple[float, float]]] = {}
     with connection.transaction(), connection.cursor(binary=True) as cursor:
-        cursor.execute(SQL.read_bytes(), {"district": city.code})
+        cursor.execute(SQL.read_bytes(), {"district": city.code, "places": places})
         for kind, class_id, wkb in cursor:
             shape = shapely.from_wkb(bytes(wkb))
             if kind == "district":
@@ -100,6 +100,6 @@ def read_anchors(connection: psycopg.Connection[Any], city: CitySettings) -> Anc
                 buildings.append(shape)
             else:
                 points.setdefault(class_id, []).append((float(shapely.get_x(shape)), float(shapely.get_y(shape))))
-        grids = read_stated_grids(cursor)
+        grids = read_stated_grids(cursor) if places else StatedGrids()
     known = {class_id: np.array(places) for class_id, places in points.items()}
     return Anchors(city.working_srid, centre, outline, buildings, known, grids)

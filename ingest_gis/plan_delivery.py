@@ -10,16 +10,22 @@ from pathlib import Path
 from ingest_gis.archives import files_of
 from ingest_gis.find_datum import DatumChoice, DatumVerdict
 from ingest_gis.gdal_guard import GuardedFile, ReadOptions, open_guarded
-from ingest_gis.load import Counts
 from ingest_gis.mappings import DeliveryMapping, choose_mapping
+from ingest_gis.part_loader import Counts, PartResult
 from twin.errors import TwinError
 
+FIRST_ROWS = 20
 HELD_OPEN = 16  # readers kept open between planning and loading
 
 
 @dataclass(frozen=True)
 class IngestOptions:
-    """How to take deliveries in. mapping: a shipped name or a path. department: a code. The rest: as said."""
+    """How to take deliveries in. mapping: a shipped name or a path. department: a code. crs, datum: as said.
+
+    complete: what is not in the delivery is no more. allow_vanishing: the share of rows that may end so, 0..1.
+    workers: processes on this machine. scheduler: of a Dask cluster, instead. memory_mb: for all processes together.
+    large_rows: from how many rows on a delivery is worth processes of its own and the indexes set aside.
+    """
 
     mapping: str | None = None
     department: str | None = None
@@ -29,6 +35,12 @@ class IngestOptions:
     dry_run: bool = False
     batch_rows: int = 20_000
     actor: str = "twin ingest"
+    complete: bool = False
+    allow_vanishing: float = 0.3
+    workers: int = 2
+    scheduler: str | None = None
+    memory_mb: int = 1500
+    large_rows: int = 50_000
 
 
 @dataclass
@@ -44,6 +56,7 @@ class DeliveryReport:
     mapping: str | None = None
     target: str | None = None
     batch: int | None = None
+    ended: int = 0
     counts: Counts = field(default_factory=Counts)
     reasons: Counter[str] = field(default_factory=Counter)
     rejected_rows: dict[str, list[int]] = field(default_factory=dict)
@@ -62,6 +75,12 @@ class DeliveryReport:
     rows_now: int = 0
     error: TwinError | None = None
     given: Path | None = None
+
+    def add(self, result: PartResult) -> None:
+        """Add what became of a part in this run; counts and reasons of all runs together come from the batch."""
+        self.rows_now += result.counts.read
+        self.notes += result.notes
+        self.unknown_classes += result.unknown_classes
 
     @property
     def rows_per_second(self) -> float:

@@ -3,59 +3,25 @@
 from __future__ import annotations
 
 import hashlib
-from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
 from typing import Any
 
 import orjson
 import pyarrow as pa
+import shapely
 
 from ingest_gis.checks import Problems, check_geometry_kind, find_broken_text
 from ingest_gis.mappings import DeliveryMapping, Field
 from ingest_gis.positions import Placed, PositionReader
+from ingest_gis.prepared import PreparedRows, Rejected, StageRow, as_table
 from ingest_gis.targets import RowBuilder
 from ingest_gis.values import ValueProblem, read_value
 
-Raw = dict[str, str | None]
-
-
-@dataclass(frozen=True)
-class StageRow:
-    """One row ready to be loaded. geom, geom_m: EWKB (EPSG:4490; working CRS) or None. public, private: documents."""
-
-    row_no: int
-    key: str
-    row_hash: bytes
-    geom: bytes | None
-    geom_m: bytes | None
-    public: bytes
-    private: bytes | None
-
-
-@dataclass(frozen=True)
-class Rejected:
-    """One row set aside: the rule broken, where, and the row as delivered."""
-
-    row_no: int
-    code: str
-    detail: str | None
-    raw: bytes
-
-
-@dataclass
-class PreparedRows:
-    """What became of one batch. read = len(rows) + len(rejected). notes: remarks counted by rule."""
-
-    read: int
-    rows: list[StageRow] = field(default_factory=list)
-    rejected: list[Rejected] = field(default_factory=list)
-    notes: Counter[str] = field(default_factory=Counter)
-    unknown_classes: Counter[str] = field(default_factory=Counter)
+GEOMETRY = "_wkt"  # the cell of a rejected row that holds its geometry
 
 
 class RowMaker:
-    """Prepares the rows of one delivery, batch by batch, in order; remembers the codes it has seen."""
+    """Prepares the rows of one delivery, part by part, each row for itself."""
 
     def __init__(
         self, mapping: DeliveryMapping, columns: Sequence[str], positions: PositionReader, builder: RowBuilder
@@ -67,10 +33,12 @@ class RowMaker:
         fields = (*mapping.fields.values(), *mapping.public, *mapping.private)
         self._columns = {id(item): item.column_in(columns) for item in fields}
         self._key_is_geometry = self._columns[id(mapping.fields["key"])] is None
-        self._seen: dict[bytes, bytes] = {}
 
-    def prepare(self, batch: pa.RecordBatch) -> PreparedRows:
-        """Check and transform one batch. Never fails for a row: it is taken or set aside with its reason."""
+    def prepare(self, batch: pa.RecordBatch, raw_hashes: Sequence[bytes] | None = None) -> PreparedRows:
+        """Check and transform one batch. Never fails for a row: it is taken or set aside with its reason.
+
+        raw_hashes: of the rows as delivered, to be kept with them.
+        """
         raw: dict[str, list[str | None]] = {
             name: batch[name].to_pylist() for name in batch.schema.names if name not in ("_row_no", "_wkb")
         }
@@ -84,7 +52,7 @@ class RowMaker:
         placed = self._positions.read(batch, raw, problems)
         self._builder.check(values, raw, placed, problems)
         check_geometry_kind(self._mapping.target, placed, problems)
-        return self._assemble(batch, raw, values, placed, problems)
+        return self._assemble(batch, raw, values, placed, problems, raw_hashes or [None] * count)
 
     def _read_fields(self, raw: Mapping[str, list[str | None]], count: int, problems: Problems) -> list[dict[str, Any]]:
         """Read all fields of all rows; public attributes and private ones stand in dictionaries of their own."""
@@ -128,20 +96,21 @@ class RowMaker:
         values: list[dict[str, Any]],
         placed: Placed,
         problems: Problems,
+        raw_hashes: Sequence[bytes | None],
     ) -> PreparedRows:
         numbers: list[int] = batch["_row_no"].to_pylist()
         prepared = PreparedRows(read=len(numbers), notes=problems.notes, unknown_classes=problems.unknown_classes)
+        made, hashes = [], []
         for row, number in enumerate(numbers):
-            made = None if row in problems.first else self._make(row, number, values[row], placed)
-            if made is not None and (repeated := self._repeats(made)):
-                problems.add(row, repeated)
             if row in problems.first:
                 code, detail = problems.first[row]
-                kept = {name: cells[row] for name, cells in raw.items() if cells[row] is not None}
-                text = orjson.dumps(kept).replace(b"\\u0000", b"")
-                prepared.rejected.append(Rejected(number, code, detail, text))
-            elif made is not None:
-                prepared.rows.append(made)
+                key = values[row].get("key")
+                text = raw_row({name: cells[row] for name, cells in raw.items()}, batch, row)
+                prepared.rejected.append(Rejected(number, code, detail, text, None if key is None else str(key)))
+            else:
+                made.append(self._make(row, number, values[row], placed))
+                hashes.append(raw_hashes[row])
+        prepared.rows = as_table(made, hashes)
         return prepared
 
     def _make(self, row: int, number: int, values: dict[str, Any], placed: Placed) -> StageRow:
@@ -156,11 +125,11 @@ class RowMaker:
         hidden = None if private is None else orjson.dumps(private, option=orjson.OPT_SORT_KEYS)
         return StageRow(number, str(key), digest.digest(), geom, geom_m, document, hidden)
 
-    def _repeats(self, made: StageRow) -> str | None:
-        """Tell whether the code was seen earlier in the file, with the same content or another."""
-        key = hashlib.blake2b(made.key.encode(), digest_size=8).digest()
-        content = hashlib.blake2b(made.row_hash + (made.private or b""), digest_size=8).digest()
-        earlier = self._seen.setdefault(key, content)
-        if earlier is content:
-            return None
-        return "duplicate_row" if earlier == content else "duplicate_key"
+
+def raw_row(cells: Mapping[str, str | None], batch: pa.RecordBatch, row: int) -> bytes:
+    """Write a row as it was delivered, as JSON; its geometry as WKT (readable) or hex WKB (as given) under `_wkt`."""
+    kept = {name: cell for name, cell in cells.items() if cell is not None}
+    if "_wkb" in batch.schema.names and (wkb := batch["_wkb"][row].as_py()) is not None:
+        shape = shapely.from_wkb(wkb, on_invalid="ignore")
+        kept[GEOMETRY] = wkb.hex() if shape is None else shapely.to_wkt(shape, rounding_precision=-1)
+    return orjson.dumps(kept).replace(b"\\u0000", b"")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from dataclasses import replace
 from itertools import chain
@@ -12,25 +12,21 @@ from pathlib import Path
 from typing import Any
 
 import psycopg
-import pyarrow as pa
 
-from ingest_gis.anchors import Anchors, read_anchors
-from ingest_gis.classes import read_classes
-from ingest_gis.find_datum import DatumVerdict, decide_datum
-from ingest_gis.gdal_guard import GuardedFile, ReadOptions, open_guarded
-from ingest_gis.load import BatchLoader, Delivery, bound_values, find_changes
+from ingest_gis.anchors import read_anchors
+from ingest_gis.gdal_guard import ReadOptions, open_guarded
+from ingest_gis.load import Delivery
+from ingest_gis.load_delivery import DeliveryLoad, work_plan
 from ingest_gis.mappings import TARGETS, DeliveryMapping
+from ingest_gis.place_system import find_place_system
 from ingest_gis.plan_delivery import DeliveryReport, IngestOptions, Layer, plan_delivery
-from ingest_gis.position_columns import position_kind
-from ingest_gis.positions import PositionReader, sample_grids, sample_points
 from ingest_gis.refusals import Refusal, file_sha256, remember_refusals
-from ingest_gis.rows import RowMaker
-from ingest_gis.source_crs import SourceCrs, find_source_crs, name_of
-from ingest_gis.sql_text import statement, statements
-from ingest_gis.surroundings import read_surroundings
-from ingest_gis.targets import RowBuilder, Surroundings
+from ingest_gis.source_crs import SourceCrs, name_of
+from ingest_gis.sql_text import statements
 from ingest_gis.values import mask_personal
+from ingest_gis.vanished import check_can_be_complete
 from twin.actions.explain_class_words import remember_unmapped
+from twin.actions.set_aside_indexes import bring_back_abandoned
 from twin.actions.settle_places import settle_places
 from twin.cluster import server
 from twin.errors import BadInput, TwinError
@@ -38,9 +34,6 @@ from twin.session import Actor, transaction
 from twin.settings import Settings
 
 Progress = Callable[[str, int, int | None], None]  # what, rows done, rows in all (None: not known)
-FIRST_ROWS = 20
-PLACES_THEMSELVES = ("admin_unit", "grid")
-INDOORS: dict[str, bool | None] = {"entity": True, "building": True, "asset": False}
 
 
 def _no_progress(what: str, done: int, total: int | None) -> None:
@@ -64,12 +57,16 @@ def ingest_files(
             reports += refused
         layers.sort(key=lambda layer: TARGETS.index(layer.mapping.target))
         with server.connect(settings, "ingest", autocommit=True) as connection:
+            if not options.dry_run:
+                bring_back_abandoned(settings)
             for layer in layers:
                 try:
                     reports.append(_ingest_layer(connection, settings, layer, options, progress))
                 except TwinError as error:
                     failed = DeliveryReport(layer.file, layer.name, layer.mapping.name, layer.mapping.target)
                     reports.append(replace(failed, error=error, given=layer.path))
+            if not options.dry_run:
+                _catch_up(connection, progress)
             if layers and not options.dry_run:
                 with transaction(connection, Actor(options.actor, role="system", purpose="settle places")) as cursor:
                     settle_places(cursor)
@@ -107,92 +104,25 @@ def _ingest_layer(
         report.encoding = file.info["encoding"]
         report.unplaced_columns = mapping.unplaced(file.info["fields"])
         if head is not None:
-            anchors = read_anchors(connection, settings.city)
-            crs, verdict = _find_place_system(file, head, layer, anchors, connection, options)
-            around = read_surroundings(connection, settings, department_id)
-            maker = _row_maker(around, layer, file.info["fields"], anchors, crs, verdict)
-            report.classes_version = around.classes.version
+            anchors = read_anchors(connection, settings.city, places=False)
+            crs, verdict = find_place_system(file, head, layer, anchors, connection, settings.city, options)
+            report.classes_version = _words_version(connection)
             report.crs, report.datum = name_of(crs.crs) if crs else None, verdict
             report.crs_how = (crs.how_zh, crs.how_en) if crs else None
             report.vertical_datum = crs.vertical if crs else None
-            delivery = _delivery(layer, report, department_id, options)
+            delivery = _delivery(layer, report, crs, department_id, options)
+            check_can_be_complete(delivery)
             actor = Actor(options.actor, role="ingest", department_id=department_id, purpose="ingest")
-            run = _compare if options.dry_run else _load
-            run(connection, delivery, actor, maker, chain([head], stream), report, file.info["rows"], progress)
+            datum = verdict.datum if verdict else "cgcs2000"
+            plan = work_plan(settings, delivery, actor, file.info["fields"], anchors, crs, datum)
+            load = DeliveryLoad(connection, delivery, actor, plan, options, report, file.info["rows"], progress)
+            (load.compare if options.dry_run else load.load)(chain([head], stream))
             if not options.dry_run:
                 with transaction(connection, actor) as cursor:
                     words = Counter({mask_personal(word): n for word, n in report.unknown_classes.items()})
                     remember_unmapped(cursor, words, department_id, report.file, report.batch)
     report.seconds = time.monotonic() - began
     return report
-
-
-def _load(
-    connection: psycopg.Connection[Any],
-    delivery: Delivery,
-    actor: Actor,
-    maker: RowMaker,
-    batches: Iterable[pa.RecordBatch],
-    report: DeliveryReport,
-    total: int | None,
-    progress: Progress,
-) -> None:
-    """Load the rows; those settled by an earlier, broken run are only looked at to remember their codes."""
-    with BatchLoader(connection, delivery, actor).open() as loader:
-        report.batch, report.resumed = loader.batch_id, loader.resumed
-        seen = 0
-        for batch in batches:
-            for part, is_settled in _cut(batch, loader.checkpoint - seen if loader.resumed else 0):
-                prepared = maker.prepare(part)
-                seen += part.num_rows
-                if is_settled:
-                    continue
-                loader.load(prepared)
-                report.rows_now += prepared.read
-                report.notes += prepared.notes
-                report.unknown_classes += prepared.unknown_classes
-                progress(delivery.file, seen, total)
-        report.counts = loader.counts
-        for code, (count, rows) in loader.reasons().items():
-            report.reasons[code], report.rejected_rows[code] = count, rows
-
-
-def _cut(batch: pa.RecordBatch, settled: int) -> Iterator[tuple[pa.RecordBatch, bool]]:
-    """Cut a batch into the part that was settled before and the part that was not."""
-    settled = min(max(settled, 0), batch.num_rows)
-    if settled:
-        yield batch.slice(0, settled), True
-    if settled < batch.num_rows:
-        yield batch.slice(settled), False
-
-
-def _compare(
-    connection: psycopg.Connection[Any],
-    delivery: Delivery,
-    actor: Actor,
-    maker: RowMaker,
-    batches: Iterable[pa.RecordBatch],
-    report: DeliveryReport,
-    total: int | None,
-    progress: Progress,
-) -> None:
-    """Say what a load would do; nothing is written but the session's own staging tables."""
-    connection.execute(statement("stage"))
-    target = delivery.mapping.target
-    for batch in batches:
-        prepared = maker.prepare(batch)
-        with transaction(connection, actor) as cursor:
-            values = bound_values(delivery.mapping, delivery.department_id)
-            report.counts.add(find_changes(cursor, statements(f"load_{target}"), prepared, values))
-        for row in prepared.rejected:
-            report.reasons[row.code] += 1
-            listed = report.rejected_rows.setdefault(row.code, [])
-            if len(listed) < FIRST_ROWS:
-                listed.append(row.row_no)
-        report.notes += prepared.notes
-        report.unknown_classes += prepared.unknown_classes
-        report.rows_now += prepared.read
-        progress(delivery.file, report.rows_now, total)
 
 
 def find_department(
@@ -222,72 +152,9 @@ def find_department(
     )
 
 
-def _find_place_system(
-    file: GuardedFile,
-    head: pa.RecordBatch,
-    layer: Layer,
-    anchors: Anchors,
-    connection: psycopg.Connection[Any],
-    options: IngestOptions,
-) -> tuple[SourceCrs | None, DatumVerdict | None]:
-    """Find the coordinate system, axis order and datum of a delivery from its first batch."""
-    mapping, position = layer.mapping, layer.mapping.position
-    if position.kind == "none":
-        return None, None
-    points = sample_points(mapping, head)
-    if not len(points) and not position.required:
-        points = points[:0]
-    kind = position_kind(mapping, head.schema.names)
-    declared = file.info["crs"] or position.crs if kind == "geometry" else position.crs
-    if kind == "lonlat":
-        declared = declared or "EPSG:4490"
-    if declared is None and options.crs is None and not len(points):
-        return (SourceCrs("EPSG:4490", False, "没有坐标", "no coordinates"), None)
-    crs = find_source_crs(
-        points,
-        given=options.crs,
-        declared=declared,
-        working_srid=anchors.working_srid,
-        inside=anchors.near_district,
-        where=layer.file,
-        vertical=options.vertical_datum or position.vertical_datum,
-    )
-    if not crs.is_geographic or mapping.target in PLACES_THEMSELVES:
-        return crs, None
-    ordered = points[:, ::-1] if crs.swapped else points
-    verdict = decide_datum(
-        ordered[:, 0].copy(),
-        ordered[:, 1].copy(),
-        anchors,
-        asked=options.datum,
-        declared=position.datum or ("cgcs2000" if crs.crs == "EPSG:4490" else None),  # type: ignore[arg-type]
-        indoors=INDOORS.get(mapping.target, False if mapping.class_column else None),
-        class_id=_class_id(connection, mapping),
-        where=layer.file,
-        stated=sample_grids(mapping, head),
-    )
-    return crs, verdict
-
-
-def _class_id(connection: psycopg.Connection[Any], mapping: DeliveryMapping) -> int | None:
-    if mapping.class_column is None or mapping.class_column.fixed is None:
-        return None
-    return read_classes(connection).classes[mapping.class_column.fixed].class_id
-
-
-def _row_maker(
-    around: Surroundings,
-    layer: Layer,
-    columns: Sequence[str],
-    anchors: Anchors,
-    crs: SourceCrs | None,
-    verdict: DatumVerdict | None,
-) -> RowMaker:
-    positions = PositionReader(layer.mapping, columns, anchors, crs, verdict.datum if verdict else "cgcs2000")
-    return RowMaker(layer.mapping, columns, positions, RowBuilder(layer.mapping, columns, around))
-
-
-def _delivery(layer: Layer, report: DeliveryReport, department_id: int | None, options: IngestOptions) -> Delivery:
+def _delivery(
+    layer: Layer, report: DeliveryReport, crs: SourceCrs | None, department_id: int | None, options: IngestOptions
+) -> Delivery:
     return Delivery(
         file=layer.file,
         file_sha256=file_sha256(layer.path),
@@ -300,7 +167,24 @@ def _delivery(layer: Layer, report: DeliveryReport, department_id: int | None, o
         settings={
             "crs": report.crs,
             "vertical_datum": report.vertical_datum,
+            "system": crs.crs if crs else None,
+            "swapped": crs.swapped if crs else False,
             "datum": report.datum.datum if report.datum else None,
             "classes": report.classes_version,
         },
+        is_complete=options.complete,
     )
+
+
+def _words_version(connection: psycopg.Connection[Any]) -> int:
+    row = connection.execute("SELECT twin.class_words_version()").fetchone()
+    return int(row[0]) if row else 0
+
+
+def _catch_up(connection: psycopg.Connection[Any], progress: Progress) -> None:
+    """Let the search follow what loads, this one and any that was killed, have left to it."""
+    waiting = connection.execute("SELECT count(*) FROM twin.search_pending").fetchone()
+    total, done = (int(waiting[0]) if waiting else 0), 0
+    while (row := connection.execute("SELECT twin.search_catch_up()").fetchone()) and row[0]:
+        done += int(row[0])
+        progress("检索 (search)", done, max(total, done))

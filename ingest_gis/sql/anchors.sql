@@ -14,7 +14,8 @@ UNION ALL
 SELECT 'district', NULL, ST_AsBinary(ST_Union(geom_m)) FROM parts
 WHERE NOT EXISTS (SELECT FROM district) HAVING count(*) > 0
 UNION ALL
-(SELECT 'building', NULL, ST_AsBinary(geom_m) FROM twin.building WHERE valid_to IS NULL LIMIT 200000)
+(SELECT 'building', NULL, ST_AsBinary(geom_m) FROM twin.building
+ WHERE valid_to IS NULL AND %(places)s LIMIT 200000)
 UNION ALL
 (SELECT 'asset', class_id, ST_AsBinary(geom_m) FROM twin.asset
- WHERE valid_to IS NULL AND GeometryType(geom_m) = 'POINT' LIMIT 200000)
+ WHERE valid_to IS NULL AND GeometryType(geom_m) = 'POINT' AND %(places)s LIMIT 200000)

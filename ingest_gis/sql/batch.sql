@@ -6,25 +6,39 @@ ON CONFLICT (code) DO NOTHING;
 SELECT department_id FROM twin.department WHERE code = %(code)s;
 
 -- :unfinished  a load of this very file, read in this very way, that did not come to its end
-SELECT batch_id, checkpoint, read, inserted, changed, unchanged, rejected FROM twin.batch
+SELECT batch_id FROM twin.batch
 WHERE file_sha256 = %(file_sha256)s AND target = %(target)s AND layer IS NOT DISTINCT FROM %(layer)s
   AND mapping = %(mapping)s AND department_id IS NOT DISTINCT FROM %(department_id)s AND state IN ('running', 'failed')
 ORDER BY batch_id DESC LIMIT 1;
 
 -- :resume
-UPDATE twin.batch SET state = 'running', finished_at = NULL WHERE batch_id = %(batch_id)s;
+UPDATE twin.batch SET state = 'running', finished_at = NULL, run = %(run)s, is_complete = %(is_complete)s
+WHERE batch_id = %(batch_id)s;
+
+-- :settled  the rows of the file, from 0, that need not be loaded again
+SELECT first_row, row_count FROM twin.batch_part WHERE batch_id = %(batch_id)s ORDER BY first_row;
+
+-- :counts
+SELECT read, inserted, changed, unchanged, rejected FROM twin.batch WHERE batch_id = %(batch_id)s;
+
+-- :others_end  loads of this kind that were killed: what is left of them can settle nothing more
+UPDATE twin.batch SET state = 'failed', run = NULL WHERE target = %(target)s AND state = 'running';
 
 -- :open
-INSERT INTO twin.batch (department_id, target, file, file_sha256, layer, mapping, source_crs, source_datum, encoding, state)
+INSERT INTO twin.batch (department_id, target, file, file_sha256, layer, mapping, source_crs, source_datum, encoding, state,
+                        run, given_by, method, sigma_m, is_complete, mends_batch_id)
 VALUES (%(department_id)s, %(target)s, %(file)s, %(file_sha256)s, %(layer)s, %(mapping)s, %(source_crs)s, %(source_datum)s,
-        %(encoding)s, 'running')
+        %(encoding)s, 'running', %(run)s, %(given_by)s, %(method)s, %(sigma_m)s, %(is_complete)s, %(mends_batch_id)s)
 RETURNING batch_id;
 
 -- :settle  counts and checkpoint, in the transaction of the rows they speak of
 UPDATE twin.batch
 SET read = read + %(read)s, inserted = inserted + %(inserted)s, changed = changed + %(changed)s,
     unchanged = unchanged + %(unchanged)s, rejected = rejected + %(rejected)s, checkpoint = checkpoint + %(read)s
-WHERE batch_id = %(batch_id)s AND checkpoint = %(checkpoint)s;
+WHERE batch_id = %(batch_id)s AND run = %(run)s;
+
+-- :part
+INSERT INTO twin.batch_part (batch_id, first_row, row_count) VALUES (%(batch_id)s, %(first_row)s, %(read)s);
 
 -- :quarantine  rows set aside, as delivered (COPY cannot write to a table with row policies)
 INSERT INTO private.quarantine (batch_id, department_id, row_no, reason_code, detail, raw)
@@ -32,7 +46,7 @@ SELECT %(batch_id)s, %(department_id)s, q.row_no, q.code, q.detail, q.raw::jsonb
 FROM unnest(%(row_nos)s::bigint[], %(codes)s::text[], %(details)s::text[], %(raws)s::text[]) AS q (row_no, code, detail, raw);
 
 -- :finish
-UPDATE twin.batch SET state = %(state)s, finished_at = clock_timestamp() WHERE batch_id = %(batch_id)s;
+UPDATE twin.batch SET state = %(state)s, run = NULL, finished_at = clock_timestamp() WHERE batch_id = %(batch_id)s;
 
 -- :reasons  how many rows were set aside by each rule, and the first of them
 SELECT reason_code, count(*), (array_agg(row_no ORDER BY row_no))[1:20]

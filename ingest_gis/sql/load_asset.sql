@@ -7,12 +7,12 @@ WHERE t.asset_id IS NULL OR t.row_hash IS DISTINCT FROM s.row_hash OR t.valid_to
 -- :insert
 INSERT INTO twin.asset (class_id, code, name_zh, state, geom, geom_m, attributes, accuracy_class,
                         height_m, vertical_datum, supervising_department_id, owning_department_id, maintaining_department_id,
-                        admin_id, grid_id, source_key, row_hash, batch_id, evidence_id, valid_from)
+                        admin_id, grid_id, source_key, row_hash, raw_hash, batch_id, row_no, valid_from)
 SELECT (s.doc ->> 'class_id')::smallint, s.key, s.doc ->> 'name_zh', coalesce(s.doc ->> 'state', '完好'),
        ST_GeomFromEWKB(s.geom), ST_GeomFromEWKB(s.geom_m), s.doc -> 'attributes', s.doc ->> 'accuracy_class',
        (s.doc ->> 'height_m')::real, s.doc ->> 'vertical_datum',
        supervising.department_id, owning.department_id, maintaining.department_id,
-       t.admin_id, t.grid_id, s.key, s.row_hash, %(batch_id)s, t.evidence_id,
+       t.admin_id, t.grid_id, s.key, s.row_hash, s.raw_hash, %(batch_id)s, s.row_no,
        coalesce((s.doc ->> 'valid_from')::timestamptz, now())
 FROM stage_todo t JOIN stage_row s USING (row_no)
   LEFT JOIN LATERAL (SELECT d.department_id FROM twin.department d
@@ -40,6 +40,6 @@ SET class_id = (s.doc ->> 'class_id')::smallint, name_zh = s.doc ->> 'name_zh', 
                             ORDER BY d.department_id LIMIT 1),
     maintaining_department_id = (SELECT d.department_id FROM twin.department d
                                  WHERE d.name_zh = s.doc ->> 'maintaining_name' ORDER BY d.department_id LIMIT 1),
-    admin_id = t.admin_id, grid_id = t.grid_id, source_key = s.key, row_hash = s.row_hash, batch_id = %(batch_id)s,
-    evidence_id = t.evidence_id, valid_from = coalesce((s.doc ->> 'valid_from')::timestamptz, a.valid_from), valid_to = NULL
+    admin_id = t.admin_id, grid_id = t.grid_id, source_key = s.key, row_hash = s.row_hash, raw_hash = s.raw_hash, batch_id = %(batch_id)s,
+    row_no = s.row_no, evidence_id = NULL, known_at = now(), valid_from = coalesce((s.doc ->> 'valid_from')::timestamptz, a.valid_from), valid_to = NULL
 FROM stage_todo t JOIN stage_row s USING (row_no) WHERE t.target_id = a.asset_id;

@@ -16,10 +16,10 @@ WHERE t.entity_id IS NULL OR t.row_hash IS DISTINCT FROM s.row_hash OR t.valid_t
 
 -- :insert
 INSERT INTO twin.entity (type_code, code, public_name_zh, admin_id, grid_id, geom, geom_m, department_id, batch_id,
-                         source_key, row_hash, evidence_id, valid_from)
+                         source_key, row_hash, raw_hash, row_no, valid_from)
 SELECT s.doc ->> 'type_code', t.code, s.doc ->> 'public_name_zh', t.admin_id, t.grid_id,
        ST_PointOnSurface(ST_GeomFromEWKB(s.geom)), ST_PointOnSurface(ST_GeomFromEWKB(s.geom_m)), %(department_id)s, %(batch_id)s,
-       CASE WHEN NOT %(private_key)s THEN s.key END, s.row_hash, t.evidence_id,
+       CASE WHEN NOT %(private_key)s THEN s.key END, s.row_hash, s.raw_hash, s.row_no,
        coalesce((s.doc ->> 'valid_from')::timestamptz, now())
 FROM stage_todo t JOIN stage_row s USING (row_no) WHERE t.target_id IS NULL ORDER BY s.row_no;
 
@@ -28,7 +28,8 @@ UPDATE twin.entity e
 SET type_code = s.doc ->> 'type_code', public_name_zh = s.doc ->> 'public_name_zh',
     admin_id = coalesce(t.admin_id, e.admin_id), grid_id = coalesce(t.grid_id, e.grid_id),
     geom = ST_PointOnSurface(ST_GeomFromEWKB(s.geom)), geom_m = ST_PointOnSurface(ST_GeomFromEWKB(s.geom_m)),
-    batch_id = %(batch_id)s, row_hash = s.row_hash, evidence_id = t.evidence_id,
+    batch_id = %(batch_id)s, row_hash = s.row_hash, raw_hash = s.raw_hash, row_no = s.row_no, evidence_id = NULL,
+    known_at = now(),
     valid_from = coalesce((s.doc ->> 'valid_from')::timestamptz, e.valid_from), valid_to = NULL
 FROM stage_todo t JOIN stage_row s USING (row_no) WHERE t.target_id = e.entity_id;
 

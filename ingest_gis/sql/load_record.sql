@@ -9,11 +9,11 @@ WHERE t.record_id IS NULL OR t.row_hash IS DISTINCT FROM s.row_hash OR t.valid_t
 
 -- :insert
 INSERT INTO twin.record (department_id, kind, source_key, title_zh, recorded_at, state, attributes, address_given,
-                         geom, geom_m, admin_id, grid_id, row_hash, batch_id, evidence_id)
+                         geom, geom_m, admin_id, grid_id, row_hash, raw_hash, batch_id, row_no)
 SELECT %(department_id)s, %(kind)s, s.key, s.doc ->> 'title_zh', (s.doc ->> 'recorded_at')::timestamptz, s.doc ->> 'state',
        s.doc -> 'attributes', s.doc ->> 'address_given',
        ST_PointOnSurface(ST_GeomFromEWKB(s.geom)), ST_PointOnSurface(ST_GeomFromEWKB(s.geom_m)),
-       t.admin_id, t.grid_id, s.row_hash, %(batch_id)s, t.evidence_id
+       t.admin_id, t.grid_id, s.row_hash, s.raw_hash, %(batch_id)s, s.row_no
 FROM stage_todo t JOIN stage_row s USING (row_no) WHERE t.target_id IS NULL ORDER BY s.row_no;
 
 -- :update
@@ -22,7 +22,8 @@ SET title_zh = s.doc ->> 'title_zh', recorded_at = (s.doc ->> 'recorded_at')::ti
     attributes = s.doc -> 'attributes', address_given = s.doc ->> 'address_given',
     geom = ST_PointOnSurface(ST_GeomFromEWKB(s.geom)), geom_m = ST_PointOnSurface(ST_GeomFromEWKB(s.geom_m)),
     admin_id = coalesce(t.admin_id, r.admin_id), grid_id = coalesce(t.grid_id, r.grid_id),
-    row_hash = s.row_hash, batch_id = %(batch_id)s, evidence_id = t.evidence_id, valid_to = NULL
+    row_hash = s.row_hash, raw_hash = s.raw_hash, batch_id = %(batch_id)s, row_no = s.row_no, evidence_id = NULL,
+    known_at = now(), valid_to = NULL
 FROM stage_todo t JOIN stage_row s USING (row_no) WHERE t.target_id = r.record_id;
 
 -- :after

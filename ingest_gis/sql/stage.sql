@@ -1,10 +1,10 @@
 -- Staging of one batch of rows; gone with the session.
 CREATE TEMP TABLE IF NOT EXISTS stage_row (
-  row_no bigint NOT NULL, key text NOT NULL, row_hash bytea NOT NULL,
+  row_no bigint NOT NULL, key text NOT NULL, row_hash bytea NOT NULL, raw_hash bytea,
   geom bytea, geom_m bytea,                 -- EWKB
   doc jsonb NOT NULL, private jsonb
 ) ON COMMIT DELETE ROWS;
 -- The rows among them that are new (target_id NULL) or changed.
 CREATE TEMP TABLE IF NOT EXISTS stage_todo (
-  row_no bigint NOT NULL, target_id bigint, evidence_id bigint, admin_id integer, grid_id integer, code text
+  row_no bigint NOT NULL, target_id bigint, admin_id integer, grid_id integer, code text
 ) ON COMMIT DELETE ROWS;

@@ -1,11 +1,3 @@
--- :evidence  one row of evidence for every row that is new or changed
-WITH made AS (
-  INSERT INTO twin.evidence (kind, batch_id, file, row_no, method, sigma_m)
-  SELECT 'delivery', %(batch_id)s, %(file)s, row_no, %(method)s, %(sigma_m)s FROM stage_todo ORDER BY row_no
-  RETURNING evidence_id, row_no
-)
-UPDATE stage_todo t SET evidence_id = made.evidence_id FROM made WHERE made.row_no = t.row_no;
-
 -- :places  the unit grid and administrative unit each row stands in
 UPDATE stage_todo t SET admin_id = place.admin_id, grid_id = place.grid_id
 FROM (

@@ -12,19 +12,13 @@ import pyogrio
 import shapely
 
 from ingest_gis.anchors import read_anchors
-from ingest_gis.load import BatchLoader, Counts, Delivery
+from ingest_gis.load import Delivery
+from ingest_gis.load_delivery import DeliveryLoad, work_plan
 from ingest_gis.mappings import SHIPPED, read_mapping
-from ingest_gis.positions import PositionReader
-from ingest_gis.rows import RowMaker
-from ingest_gis.run_ingest import (
-    DeliveryReport,
-    IngestOptions,
-    find_department,
-    ingest_files,
-)
+from ingest_gis.part_loader import Counts
+from ingest_gis.plan_delivery import DeliveryReport, IngestOptions
+from ingest_gis.run_ingest import find_department, ingest_files
 from ingest_gis.source_crs import SourceCrs
-from ingest_gis.surroundings import read_surroundings
-from ingest_gis.targets import RowBuilder
 from tests.databases import Database
 from twin.crs import transformer
 from twin.session import Actor
@@ -138,11 +132,13 @@ def load_rows(database: Database, mapping_name: str, rows: Sequence[Row], name: 
     table["_row_no"] = pa.array(range(1, len(rows) + 1), pa.int64())
     with database.connect("ingest", autocommit=True) as connection:
         department = find_department(connection, mapping, IngestOptions())
-        around = read_surroundings(connection, database.settings)
-        crs = SourceCrs("EPSG:4550", False, "", "")
-        positions = PositionReader(mapping, columns, read_anchors(connection, database.settings.city), crs, "cgcs2000")
-        maker = RowMaker(mapping, columns, positions, RowBuilder(mapping, columns, around))
+        anchors = read_anchors(connection, database.settings.city)
         delivery = Delivery(name, f"{hash(str(rows)):x}", None, mapping, department, None, None, None)
         actor = Actor("test", role="ingest", department_id=department, purpose="test")
-        with BatchLoader(connection, delivery, actor).open() as loader:
-            return loader.load(maker.prepare(pa.record_batch(table)))
+        crs = SourceCrs("EPSG:4550", False, "", "")
+        plan = work_plan(database.settings, delivery, actor, columns, anchors, crs, "cgcs2000")
+        load = DeliveryLoad(
+            connection, delivery, actor, plan, IngestOptions(), DeliveryReport(name), len(rows), lambda *_: None
+        )
+        load.load([pa.record_batch(table)])
+        return load.report.counts

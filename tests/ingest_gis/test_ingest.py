@@ -14,9 +14,10 @@ from hypothesis import strategies as st
 from ingest_gis.checks import KINDS
 from ingest_gis.datum import gcj02_from_cgcs2000
 from ingest_gis.mappings import TARGETS, shipped_mappings
+from ingest_gis.plan_delivery import IngestOptions
 from ingest_gis.refusals import file_sha256
 from ingest_gis.rules import rules
-from ingest_gis.run_ingest import IngestOptions, ingest_files
+from ingest_gis.run_ingest import ingest_files
 from tests.databases import Database
 from tests.ingest_gis.delivered_rows import (
     EAST,
@@ -51,17 +52,15 @@ def test_a_first_delivery_a_second_and_a_changed_one(database: Database, tmp_pat
         "SELECT old_row ->> 'state', actor FROM history.version WHERE table_name = 'asset' AND operation = 'U'"
     )
     assert history == [("完好", "twin ingest")] * 2
-    evidence = database.fetch(
-        "SELECT e.file, e.row_no, e.batch_id FROM twin.asset a JOIN twin.evidence e USING (evidence_id) "
-        "WHERE a.code = %s",
-        (rows[3]["标识码"],),
+    lineage = (
+        "SELECT b.file, a.row_no, b.batch_id FROM twin.asset a JOIN twin.batch b USING (batch_id) WHERE a.code = %s"
     )
-    assert evidence == [("b.csv", 4, changed.batch)]
+    assert database.fetch(lineage, (rows[3]["标识码"],)) == [("b.csv", 4, changed.batch)]
 
 
 def test_a_dry_run_says_the_same_and_writes_nothing(database: Database, tmp_path: Path) -> None:
     everything = "SELECT (SELECT count(*) FROM {}), (SELECT count(*) FROM twin.department)".format(
-        "(SELECT 1 FROM twin.batch UNION ALL SELECT 1 FROM twin.asset UNION ALL SELECT 1 FROM twin.evidence "
+        "(SELECT 1 FROM twin.batch UNION ALL SELECT 1 FROM twin.asset UNION ALL SELECT 1 FROM twin.batch_part "
         "UNION ALL SELECT 1 FROM private.quarantine UNION ALL SELECT 1 FROM history.version) x"
     )
     rows = asset_rows(30)

@@ -13,8 +13,9 @@ import pytest
 
 from ingest_gis.load import BatchLoader, Delivery
 from ingest_gis.mappings import SHIPPED, read_mapping
+from ingest_gis.plan_delivery import IngestOptions
 from ingest_gis.refusals import file_sha256
-from ingest_gis.run_ingest import IngestOptions, ingest_files
+from ingest_gis.run_ingest import ingest_files
 from tests.databases import Database
 from tests.ingest_gis.delivered_rows import asset_rows, take, write_csv
 from twin.errors import Conflict
@@ -25,7 +26,8 @@ LOAD = """
 import sys
 from dataclasses import replace
 from pathlib import Path
-from ingest_gis.run_ingest import IngestOptions, ingest_files
+from ingest_gis.plan_delivery import IngestOptions
+from ingest_gis.run_ingest import ingest_files
 from twin.settings import read_settings
 settings = replace(read_settings({}), database_url=sys.argv[1])
 def say(what, done, total):
@@ -33,14 +35,14 @@ def say(what, done, total):
 ingest_files(settings, [Path(sys.argv[2])], IngestOptions(batch_rows=100), say)
 """
 STATE = """
-SELECT (SELECT count(*) FROM twin.asset), (SELECT count(*) FROM twin.evidence),
+SELECT (SELECT count(*) FROM twin.asset), (SELECT count(*) FROM twin.set_aside),
        (SELECT count(*) FROM history.version WHERE table_name = 'asset'),
        (SELECT count(*) FROM private.quarantine), (SELECT count(DISTINCT row_no) FROM private.quarantine)
 """
 CONTENT = """
 SELECT md5(string_agg(
-  concat_ws('|', a.code, a.name_zh, a.state, ST_AsEWKT(a.geom_m), a.attributes, e.row_no), ',' ORDER BY a.code))
-FROM twin.asset a JOIN twin.evidence e USING (evidence_id)
+  concat_ws('|', a.code, a.name_zh, a.state, ST_AsEWKT(a.geom_m), a.attributes, a.row_no), ',' ORDER BY a.code))
+FROM twin.asset a
 """
 
 

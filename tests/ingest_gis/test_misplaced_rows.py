@@ -192,7 +192,8 @@ def test_the_inner_rule_of_a_credit_code_is_a_remark_only() -> None:
 
 
 def test_an_asset_stands_where_its_grid_says_or_is_set_aside(database: Database, tmp_path: Path) -> None:
-    from ingest_gis.run_ingest import IngestOptions, ingest_files
+    from ingest_gis.plan_delivery import IngestOptions
+    from ingest_gis.run_ingest import ingest_files
 
     ingest_files(database.settings, [write_places(tmp_path / "places.gpkg")], IngestOptions())
     rows = [{**row, "所在单元网格标识码": GRID, "精度等级": "A"} for row in asset_rows(8)]

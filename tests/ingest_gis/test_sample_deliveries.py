@@ -10,7 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from ingest_gis.run_ingest import IngestOptions, ingest_files
+from ingest_gis.plan_delivery import IngestOptions
+from ingest_gis.run_ingest import ingest_files
 from ingest_gis.run_links import run_links
 from tests.databases import Database
 from tests.ingest_gis.sample_truth import deliveries_of, make_deliveries, score_faults, score_links
@@ -97,14 +98,10 @@ def test_private_rows_are_the_departments_own(city: Database) -> None:
 
 
 def test_every_row_has_its_evidence_grid_and_community(city: Database) -> None:
-    for table, evidence in (
-        ("building", "footprint_evidence_id"),
-        ("address", "evidence_id"),
-        ("asset", "evidence_id"),
-    ):
+    for table in ("building", "address", "asset"):
         query = (
-            f"SELECT count(*), count(e.row_no), count(t.grid_id), count(t.admin_id) FROM twin.{table} t "
-            f"LEFT JOIN twin.evidence e ON e.evidence_id = t.{evidence}"
+            "SELECT count(*), count(t.row_no) FILTER (WHERE b.file IS NOT NULL), count(t.grid_id), count(t.admin_id) "
+            f"FROM twin.{table} t LEFT JOIN twin.batch b USING (batch_id)"
         )
         rows, with_evidence, in_grid, in_unit = city.fetch(query)[0]
         assert rows == with_evidence == in_unit
@@ -112,13 +109,13 @@ def test_every_row_has_its_evidence_grid_and_community(city: Database) -> None:
 
 
 def test_giving_everything_again_changes_nothing(city: Database, sample: Path) -> None:
-    before = city.fetch("SELECT (SELECT count(*) FROM history.version), (SELECT count(*) FROM twin.evidence)")
+    before = city.fetch("SELECT (SELECT count(*) FROM history.version), (SELECT max(known_at) FROM twin.asset)")
     reports = ingest_files(city.settings, deliveries_of(sample), IngestOptions())
     assert sum(report.counts.inserted + report.counts.changed for report in reports) == 0
     assert sum(report.counts.unchanged for report in reports) > 1000
     changes = run_links(city.settings).changes
     assert changes["inserted"] == changes["changed"] == changes["removed"] == 0
-    assert city.fetch("SELECT (SELECT count(*) FROM history.version), (SELECT count(*) FROM twin.evidence)") == before
+    assert city.fetch("SELECT (SELECT count(*) FROM history.version), (SELECT max(known_at) FROM twin.asset)") == before
 
 
 def test_files_one_by_one_in_another_order_give_the_same_links(database: Database, sample: Path) -> None:

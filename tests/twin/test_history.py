@@ -49,8 +49,15 @@ def test_copy_and_bulk_updates_are_recorded(database: Database) -> None:
 WITHOUT_HISTORY = {
     *("twin.city", "twin.schema_version", "twin.class", "twin.class_code", "twin.entity_type", "twin.event_class"),
     *("twin.handling_limit", "twin.hanzi_initial", "twin.job", "twin.search_entry", "twin.review_claim"),
-    *("twin.link_run", "twin.link_part"),
-    *("twin.search_affix", "twin.search_pending", "twin.area_total", "twin.area_stale"),
+    *("twin.link_run", "twin.link_part", "twin.batch_part", "twin.set_aside"),
+    *(
+        "twin.search_affix",
+        "twin.search_pending",
+        "twin.batch_part",
+        "twin.set_aside",
+        "twin.area_total",
+        "twin.area_stale",
+    ),
     *("twin.batch", "twin.refused_delivery", "private.quarantine", "twin.observation"),
     *("twin.unmapped_class", "twin.grid_succession", "twin.management_grid_member"),
 }

@@ -99,11 +99,11 @@ def _make_sample(sample: Path, seed: int, scale: str) -> None:
 
 
 def _ingest(settings: Settings, sample: Path) -> None:
-    from twin.cli.ingest import ingest
+    from twin.cli.ingest import take
 
     # Places first: buildings, addresses and assets are put into their unit and grid as they arrive.
     files = sorted((sample / "deliveries").iterdir(), key=lambda path: (not path.name.startswith("08"), path.name))
-    ingest([path for path in files if path.suffix in (".shp", ".gpkg", ".csv", ".xlsx")])
+    take([path for path in files if path.suffix in (".shp", ".gpkg", ".csv", ".xlsx")])
 
 
 def _survey(settings: Settings, sample: Path) -> None:

@@ -13,13 +13,35 @@ from rich import box
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskID, TaskProgressColumn, TextColumn, TimeRemainingColumn
 from rich.table import Table
+from typer.core import TyperGroup
 
+from twin.cli import ingest_batches
 from twin.settings import read_settings
 
 if TYPE_CHECKING:
     from ingest_gis.plan_delivery import DeliveryReport
 
-app = typer.Typer(no_args_is_help=True)
+
+class FilesFirst(TyperGroup):
+    """The group `twin ingest`: what is not the name of a command is a file to take."""
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        """Put `take` before the files where no command is named."""
+        if args and args[0] not in self.commands and args[0] not in ctx.help_option_names:
+            args = ["take", *args]
+        return super().parse_args(ctx, args)
+
+
+app = typer.Typer(
+    no_args_is_help=True,
+    cls=FilesFirst,
+    help="""A department's files into the twin: 数据入库.
+
+`twin ingest FILE...` takes files; the commands below look after what was taken.
+
+Example: twin ingest deliveries/*.shp deliveries/*.gpkg deliveries/*.csv --dry-run
+""",
+)
 COUNTS = ("read", "inserted", "changed", "unchanged", "rejected")
 HEADINGS = ("读取\nread", "新增\nnew", "更改\nchanged", "未变\nsame", "拒收\nrejected")
 ROWS_SHOWN = 6
@@ -35,7 +57,7 @@ class DatumOption(StrEnum):
 
 
 @app.command()
-def ingest(
+def take(
     files: Annotated[
         list[Path],
         typer.Argument(metavar="FILE...", help="Shapefile, FileGDB, GeoPackage, CityJSON, DXF, CSV, XLSX, ZIP ..."),
@@ -51,6 +73,15 @@ def ingest(
     vertical_datum: Annotated[
         str | None, typer.Option(help="What heights mean: EPSG:5737 (1985), ellipsoidal ...; else not taken.")
     ] = None,
+    complete: Annotated[
+        bool, typer.Option("--complete", help="The file is the whole stock: what is not in it has ended.")
+    ] = False,
+    allow_vanishing: Annotated[
+        float, typer.Option(min=0.0, max=1.0, help="With --complete: the share of the stock that may end.")
+    ] = 0.3,
+    workers: Annotated[int, typer.Option(min=1, help="Processes for a large file.")] = 2,
+    scheduler: Annotated[str | None, typer.Option(help="Dask scheduler for a large file, tcp://host:8786.")] = None,
+    memory: Annotated[int, typer.Option(min=256, help="Megabytes that all processes together may take.")] = 1500,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would happen; write nothing.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print the result as JSON.")] = False,
 ) -> None:
@@ -62,11 +93,16 @@ def ingest(
     Example: twin ingest deliveries/*.shp deliveries/*.gpkg deliveries/*.csv deliveries/*.xlsx
 
     Example: twin ingest lamps.csv --mapping lamps --datum gcj02 --dry-run
+
+    Example: twin ingest lamps_2027.csv --complete --dry-run
     """
     from ingest_gis.plan_delivery import IngestOptions
     from ingest_gis.run_ingest import ingest_files
 
-    options = IngestOptions(mapping, department, crs, datum.value, vertical_datum, dry_run)
+    options = IngestOptions(
+        mapping, department, crs, datum.value, vertical_datum, dry_run, complete=complete,
+        allow_vanishing=allow_vanishing, workers=workers, scheduler=scheduler, memory_mb=memory,
+    )  # fmt: skip
     console = Console(stderr=True)
     with _progress_bar(console) as bar:
         tasks: dict[str, TaskID] = {}
@@ -88,6 +124,13 @@ def ingest(
             typer.secho(str(report.error), fg=typer.colors.RED, err=True)
     if any(report.error is not None for report in reports):
         raise typer.Exit(1)
+
+
+for _command in (
+    ingest_batches.batches, ingest_batches.show, ingest_batches.refused, ingest_batches.rejected, ingest_batches.mend,
+    ingest_batches.rollback,
+):  # fmt: skip
+    app.command()(_command)
 
 
 def _progress_bar(console: Console) -> Progress:
@@ -135,6 +178,7 @@ def _entry(report: DeliveryReport) -> dict[str, Any]:
             "fits": [vars(fit) for fit in verdict.fits],
         },
         "encoding": report.encoding,
+        "ended": report.ended,
         "resumed": report.resumed,
         "dry_run": report.dry_run,
         "seconds": round(report.seconds, 3),
@@ -170,6 +214,8 @@ def _how_read(report: DeliveryReport) -> list[str]:
     lines = []
     if report.resumed:
         lines.append("从上次中断处继续 (resumed where the last run stopped)")
+    if report.ended:
+        lines.append(f"不在完整交付里, 终止 {report.ended} 行 (not in the complete delivery: ended)")
     if report.crs_how is not None and report.crs is not None:
         lines.append(f"坐标系 {report.crs}: {report.crs_how[0]} ({report.crs_how[1]})")
     if report.vertical_datum is not None:

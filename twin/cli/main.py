@@ -38,14 +38,14 @@ app = typer.Typer(
 app.add_typer(db.app, name="db", help="The database: start, stop, upgrade, back up, restore.")
 app.add_typer(sample.app, name="sample", help="A synthetic district with known truth.")
 app.add_typer(survey.app, name="survey", help="Photos become surfaces, maps, buildings and 3D Tiles.")
+app.add_typer(ingest.app, name="ingest")
 app.add_typer(link.app, name="link", help="Records to places.")
 app.add_typer(address.app, name="address", help="Standard addresses: other texts of an address.")
 app.add_typer(export.app, name="export", help="The city's buildings and assets as files.")
 app.add_typer(grid.app, name="grid", help="Unit grids and management grids.")
 app.add_typer(responsibility.app, name="responsibility", help="Who supervises, owns and maintains what, where.")
 app.add_typer(classes.app, name="classes", help="The 108 classes and what departments' words mean.")
-# Groups whose commands stand at the top level (twin ingest, twin lookup, twin up ...) have no name.
-app.add_typer(ingest.app)
+# Groups whose commands stand at the top level (twin lookup, twin up ...) have no name.
 app.add_typer(ask.app)
 app.add_typer(area.app)
 app.add_typer(serve.app)

@@ -12,11 +12,21 @@ from twin.model.events import Event
 from twin.model.history import AuditEntry, PrivateVersion, Version
 from twin.model.links import Link, LinkPart, LinkRun, ReviewClaim, SeenMatch
 from twin.model.places import AdminUnit, Grid, GridSuccession, ManagementGrid, ManagementGridMember
-from twin.model.records import Batch, PrivateRecord, QuarantinedRow, Record, RefusedDelivery
+from twin.model.records import Batch, BatchPart, PrivateRecord, QuarantinedRow, Record, RefusedDelivery
 from twin.model.responsibility import Responsibility
 from twin.model.sensors import Observation, Sensor
 from twin.model.surveys import Photo, Product, Survey
-from twin.model.system import City, Department, Evidence, HanziInitial, Job, SearchAffix, SearchEntry, SearchPending
+from twin.model.system import (
+    City,
+    Department,
+    Evidence,
+    HanziInitial,
+    Job,
+    SearchAffix,
+    SearchEntry,
+    SearchPending,
+    SetAside,
+)
 
 __all__ = [
     "Address",
@@ -29,6 +39,7 @@ __all__ = [
     "AuditEntry",
     "Base",
     "Batch",
+    "BatchPart",
     "Building",
     "BuildingModel",
     "City",
@@ -66,6 +77,7 @@ __all__ = [
     "SearchPending",
     "SeenMatch",
     "Sensor",
+    "SetAside",
     "Survey",
     "UnmappedClass",
     "Version",

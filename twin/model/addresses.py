@@ -30,6 +30,9 @@ class Address(Base):
     geom_m: Mapped[Any] = metric("POINT", nullable=True)
     source_key: Mapped[str | None]
     row_hash: Mapped[bytes | None]
+    raw_hash: Mapped[bytes | None]
+    row_no: Mapped[Big | None]
+    known_at: Mapped[datetime] = mapped_column(server_default=FetchedValue())
     batch_id: Mapped[Big | None] = mapped_column(ForeignKey("twin.batch.batch_id"))
     evidence_id: Mapped[Big | None] = mapped_column(ForeignKey("twin.evidence.evidence_id"))
     valid_from: Mapped[datetime] = mapped_column(server_default=FetchedValue())

@@ -31,6 +31,9 @@ class Entity(Base):
     batch_id: Mapped[Big | None] = mapped_column(ForeignKey("twin.batch.batch_id"))
     source_key: Mapped[str | None]
     row_hash: Mapped[bytes | None]
+    raw_hash: Mapped[bytes | None]
+    row_no: Mapped[Big | None]
+    known_at: Mapped[datetime] = mapped_column(server_default=FetchedValue())
     evidence_id: Mapped[Big | None] = mapped_column(ForeignKey("twin.evidence.evidence_id"))
     valid_from: Mapped[datetime] = mapped_column(server_default=FetchedValue())
     valid_to: Mapped[datetime | None]

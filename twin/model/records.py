@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from datetime import datetime
 from typing import Any
+from uuid import UUID
 
 from sqlalchemy import FetchedValue, ForeignKey, Identity
 from sqlalchemy.orm import Mapped, mapped_column
 
-from twin.model.base import Base, Big, Json, geographic, metric
+from twin.model.base import Base, Big, Json, Real, geographic, metric
 
 
 class Batch(Base):
@@ -36,6 +37,28 @@ class Batch(Base):
     checkpoint: Mapped[Big] = mapped_column(server_default=FetchedValue())
     started_at: Mapped[datetime] = mapped_column(server_default=FetchedValue())
     finished_at: Mapped[datetime | None]
+    given_by: Mapped[str | None]
+    method: Mapped[str | None]
+    sigma_m: Mapped[Real | None]
+    run: Mapped[UUID | None]
+    is_complete: Mapped[bool] = mapped_column(server_default=FetchedValue())
+    ended: Mapped[Big] = mapped_column(server_default=FetchedValue())
+    mends_batch_id: Mapped[Big | None] = mapped_column(ForeignKey("twin.batch.batch_id"))
+    rolled_back_at: Mapped[datetime | None]
+    rolled_back_by: Mapped[str | None]
+
+
+class BatchPart(Base):
+    """A stretch of a delivery's rows that is settled."""
+
+    __tablename__ = "batch_part"
+    __table_args__ = {"schema": "twin"}  # noqa: RUF012
+
+    batch_id: Mapped[Big] = mapped_column(
+        ForeignKey("twin.batch.batch_id", ondelete="CASCADE"), primary_key=True, autoincrement=False
+    )
+    first_row: Mapped[Big] = mapped_column(primary_key=True, autoincrement=False)
+    row_count: Mapped[Big]
 
 
 class RefusedDelivery(Base):
@@ -77,6 +100,9 @@ class Record(Base):
     admin_id: Mapped[int | None] = mapped_column(ForeignKey("twin.admin_unit.admin_id"))
     grid_id: Mapped[int | None] = mapped_column(ForeignKey("twin.grid.grid_id"))
     row_hash: Mapped[bytes | None]
+    raw_hash: Mapped[bytes | None]
+    row_no: Mapped[Big | None]
+    known_at: Mapped[datetime] = mapped_column(server_default=FetchedValue())
     batch_id: Mapped[Big | None] = mapped_column(ForeignKey("twin.batch.batch_id"))
     evidence_id: Mapped[Big | None] = mapped_column(ForeignKey("twin.evidence.evidence_id"))
     valid_from: Mapped[datetime] = mapped_column(server_default=FetchedValue())
@@ -109,3 +135,5 @@ class QuarantinedRow(Base):
     reason_code: Mapped[str]
     detail: Mapped[str | None]
     raw: Mapped[Json]
+    mended_batch_id: Mapped[Big | None] = mapped_column(ForeignKey("twin.batch.batch_id"))
+    mended_at: Mapped[datetime | None]

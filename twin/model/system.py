@@ -137,3 +137,17 @@ class HanziInitial(Base):
     hanzi: Mapped[str] = mapped_column(primary_key=True)
     initial: Mapped[str]
     syllable: Mapped[str | None]
+
+
+class SetAside(Base):
+    """An index or reference that a large load has set aside until its end."""
+
+    __tablename__ = "set_aside"
+    __table_args__ = {"schema": "twin"}  # noqa: RUF012
+
+    set_aside_id: Mapped[int] = mapped_column(Identity(always=True), primary_key=True)
+    table_name: Mapped[str]
+    name: Mapped[str]
+    is_index: Mapped[bool]
+    definition: Mapped[str]
+    set_aside_at: Mapped[datetime] = mapped_column(server_default=FetchedValue())

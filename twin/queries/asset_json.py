@@ -19,7 +19,7 @@ ASSET_JSON = f"""json_build_object(
                'owning', coalesce(po.name_zh, duty.parties ->> 'owning'),
                'maintaining', coalesce(pm.name_zh, duty.parties ->> 'maintaining'),
                'assigned', coalesce(duty.roles, '[]')),
-             'evidence', {evidence_of("a.evidence_id")})"""
+             'evidence', {evidence_of("a.evidence_id", delivered=True)})"""
 
 ASSET_JOINS = """JOIN twin.class c ON c.class_id = a.class_id
         LEFT JOIN twin.department ps ON ps.department_id = a.supervising_department_id
@@ -40,5 +40,6 @@ ASSET_JOINS = """JOIN twin.class c ON c.class_id = a.class_id
 
 # What an asset's row must bring along for ASSET_JSON; geometry last, it is the widest.
 ASSET_COLUMNS = """a.asset_id, a.class_id, a.code, a.name_zh, a.state, a.height_m, a.vertical_datum, a.accuracy_class,
-               a.attributes, a.evidence_id, a.supervising_department_id, a.owning_department_id,
+               a.attributes, a.evidence_id, a.batch_id, a.row_no, a.known_at,
+               a.supervising_department_id, a.owning_department_id,
                a.maintaining_department_id, a.admin_id, a.grid_id, a.geom, a.geom_m"""

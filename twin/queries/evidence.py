@@ -21,6 +21,22 @@ _EVIDENCE = """(
       WHERE evid.evidence_id = {key})"""
 
 
-def evidence_of(key: str) -> str:
-    """Give the scalar subquery for the evidence row a column names, such as a.evidence_id."""
-    return _EVIDENCE.replace("{key}", key)
+# A delivered row says itself which row of which batch it is.
+_DELIVERED = """(
+      SELECT json_strip_nulls(json_build_object(
+               'kind', 'delivery', 'file', evid_batch.file, 'row_no', {row}.row_no, 'batch', evid_batch.batch_id,
+               'department', evid_dep.name_zh, 'method', evid_batch.method, 'sigma_m', evid_batch.sigma_m,
+               'known_at', {row}.known_at))
+      FROM twin.batch evid_batch LEFT JOIN twin.department evid_dep ON evid_dep.department_id = evid_batch.department_id
+      WHERE evid_batch.batch_id = {row}.batch_id AND {row}.row_no IS NOT NULL)"""
+
+
+def evidence_of(key: str, *, delivered: bool = False) -> str:
+    """Give the scalar subquery for the evidence row a column names, such as a.evidence_id.
+
+    delivered: without one, the row's own batch_id, row_no and known_at say where it came from.
+    """
+    evidence = _EVIDENCE.replace("{key}", key)
+    if not delivered:
+        return evidence
+    return f"coalesce({evidence}, {_DELIVERED.replace('{row}', key.split('.')[0])})"

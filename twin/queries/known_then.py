@@ -18,10 +18,13 @@ KEYS = {
     "sensor": "sensor_id",
 }
 
+# Tables whose rows say themselves since when they are known as they are; a delivered row has no I row beside it.
+SAY_SINCE_WHEN = frozenset({"building", "address", "asset", "entity", "record"})
+
 # history.version keeps the version that ended at known_to; an I row says when a row began to be known.
 _AS_OF = """(
       SELECT t.* FROM twin.{table} t
-      WHERE NOT EXISTS (SELECT FROM history.version v
+      WHERE {known} NOT EXISTS (SELECT FROM history.version v
                         WHERE v.table_name = '{table}' AND v.row_id = t.{key} AND v.known_to > %(as_of)s)
       UNION ALL
       SELECT r.* FROM history.version v
@@ -36,7 +39,11 @@ def sources_now() -> dict[str, str]:
 
 def sources_as_of() -> dict[str, str]:
     """Give the subqueries a query reads to answer for %(as_of)s."""
-    return {table: _AS_OF.replace("{table}", table).replace("{key}", key) for table, key in KEYS.items()}
+    known = dict.fromkeys(SAY_SINCE_WHEN, "t.known_at <= %(as_of)s AND")
+    return {
+        table: _AS_OF.replace("{table}", table).replace("{key}", key).replace("{known}", known.get(table, ""))
+        for table, key in KEYS.items()
+    }
 
 
 def valid(alias: str) -> str:

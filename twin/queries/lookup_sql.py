@@ -11,7 +11,9 @@ from twin.queries.evidence import evidence_of
 from twin.queries.known_then import sources_as_of, sources_now, valid
 
 # Columns that say nothing to a reader of the history: keys, geometry and what the loader needs.
-NOT_SHOWN = "{geom,geom_m,solid,row_hash,tokens,components,normalised,source_key,register_version}"
+NOT_SHOWN = (
+    "{geom,geom_m,solid,row_hash,raw_hash,row_no,known_at,tokens,components,normalised,source_key,register_version}"
+)
 
 _PLACE = f"""
   LEFT JOIN LATERAL (
@@ -45,13 +47,14 @@ _BUILDING = f"""
     FROM {{address}} a WHERE a.building_id = b.building_id AND {valid("a")}) own ON true
   LEFT JOIN LATERAL (
     SELECT json_build_object('code', a.code, 'text_zh', a.text_zh, 'distance_m', round(a.distance_m::numeric, 2),
-                             'evidence', {evidence_of("a.evidence_id")}) AS shown
+                             'evidence', {evidence_of("a.evidence_id", delivered=True)}) AS shown
     FROM (
-      SELECT 0 AS rank, a.code, a.text_zh, a.evidence_id, ST_Distance(a.geom_m, q.m) AS distance_m
+      SELECT 0 AS rank, a.code, a.text_zh, a.evidence_id, a.batch_id, a.row_no, a.known_at,
+             ST_Distance(a.geom_m, q.m) AS distance_m
       FROM {{address}} a WHERE a.address_id = ANY (own.ids)
         AND {valid("a")}
       UNION ALL
-      (SELECT 1, a.code, a.text_zh, a.evidence_id, a.geom_m <-> q.m FROM {{address}} a
+      (SELECT 1, a.code, a.text_zh, a.evidence_id, a.batch_id, a.row_no, a.known_at, a.geom_m <-> q.m FROM {{address}} a
        WHERE ST_DWithin(a.geom_m, q.m, %(address_reach_m)s::float8) AND {valid("a")}
        ORDER BY a.geom_m <-> q.m LIMIT 1)
     ) a ORDER BY a.rank, a.distance_m NULLS LAST, a.code LIMIT 1) address ON true"""
@@ -77,7 +80,8 @@ _RECORDS = f"""
                'link', json_build_object('to', json_build_object('kind', r.to_kind, 'code', r.to_code),
                  'method', r.method, 'score', r.score, 'margin', r.margin, 'state', r.link_state,
                  'reason_zh', r.reason_zh, 'reason_en', r.reason_en),
-               'evidence', {evidence_of("r.evidence_id")}) ORDER BY r.recorded_at DESC NULLS LAST, r.record_id)
+               'evidence', {evidence_of("r.evidence_id", delivered=True)})
+               ORDER BY r.recorded_at DESC NULLS LAST, r.record_id)
                FILTER (WHERE r.nth <= %(record_limit)s) AS items
       FROM (
         SELECT rec.*, best.method, best.score, best.margin, best.state AS link_state, best.reason_zh, best.reason_en,
@@ -107,7 +111,7 @@ _ENTITIES = f"""
     SELECT json_build_object('count', count(*), 'items', coalesce(json_agg(json_build_object(
              'code', e.code, 'type_code', e.type_code, 'type_zh', t.name_zh, 'type_en', t.name_en,
              'name', coalesce(e.public_name_zh, left(p.name, 1) || '**'),
-             'masked', e.public_name_zh IS NULL, 'evidence', {evidence_of("e.evidence_id")})
+             'masked', e.public_name_zh IS NULL, 'evidence', {evidence_of("e.evidence_id", delivered=True)})
              ORDER BY e.public_name_zh IS NULL, e.type_code, e.code)
              FILTER (WHERE (e.public_name_zh IS NOT NULL OR p.entity_id IS NOT NULL) AND e.nth <= %(entity_limit)s),
              '[]')) AS shown
@@ -210,7 +214,7 @@ SELECT json_build_object(
          'height_note', b.height_note, 'vertical_datum', b.vertical_datum, 'survey', bs.name,
          'addresses', coalesce(own.listed, '[]'), 'geometry', ST_AsGeoJSON(b.geom, 8, 0)::json,
          'evidence', json_build_object('footprint', """
-    + evidence_of("b.footprint_evidence_id")
+    + evidence_of("b.footprint_evidence_id", delivered=True)
     + """,
                                        'height', """
     + evidence_of("b.height_evidence_id")

@@ -15,7 +15,7 @@ _RECORD = f"""json_build_object(
          'kind', r.kind, 'title_zh', r.title_zh, 'recorded_at', r.recorded_at, 'state', r.state,
          'address_given', r.address_given, 'attributes', r.attributes,
          'lon', ST_X(r.geom), 'lat', ST_Y(r.geom), 'valid_from', r.valid_from, 'valid_to', r.valid_to,
-         'evidence', {evidence_of("r.evidence_id")})"""
+         'evidence', {evidence_of("r.evidence_id", delivered=True)})"""
 
 # Pages by key: `after` is the last record_id of the page before.
 RECORDS = f"""

@@ -1,0 +1,122 @@
+"""Place, check and write the outlines of a whole part at once; what is not plainly sound is left to the careful way."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+import shapely
+from numpy.typing import NDArray
+
+from ingest_gis.anchors import Anchors
+from ingest_gis.checks import find_slivers
+from ingest_gis.copy_binary import fixed
+from ingest_gis.datum import Datum, to_cgcs2000
+from ingest_gis.positions import GEOGRAPHIC_SRID
+from ingest_gis.row_hashes import joined
+from ingest_gis.source_crs import SourceCrs
+from ingest_gis.zones import into_one_zone
+from twin.crs import transformer
+
+Shapes = NDArray[np.object_]
+Metres = NDArray[np.float64]
+POLYGON, MULTIPOLYGON = 3, 6
+HAS_SRID = 0x20000000
+POLYGON_HEAD = np.dtype([("order", "u1"), ("type", "<u4"), ("srid", "<u4"), ("rings", "<u4"), ("points", "<u4")])
+MULTI_HEAD = np.dtype(
+    [("order", "u1"), ("type", "<u4"), ("srid", "<u4"), ("parts", "<u4"),
+     ("order_1", "u1"), ("type_1", "<u4"), ("rings", "<u4"), ("points", "<u4")]
+)  # fmt: skip
+
+
+@dataclass(frozen=True)
+class FastShapes:
+    """Outlines that are sound: of one ring each, inside the district, valid in metres.
+
+    rows: (M,) which rows of the part. multi: (M,) delivered as multipolygon. points: (M,) points of the ring.
+    degrees, metres: (P, 2) all points, row after row. shapes_m: (M,) outlines in metres.
+    """
+
+    rows: NDArray[np.int64]
+    multi: NDArray[np.bool_]
+    points: NDArray[np.int64]
+    degrees: Metres
+    metres: Metres
+    shapes_m: Shapes
+
+    def as_delivered(self, srid: int, points: Metres) -> pa.Array:
+        """Write the outlines as EWKB, each as the kind it was delivered as. points: degrees or metres."""
+        single = np.zeros(len(self.rows), dtype=POLYGON_HEAD)
+        single["order"], single["type"], single["srid"], single["rings"] = 1, POLYGON | HAS_SRID, srid, 1
+        single["points"] = self.points
+        head = pc.if_else(pa.array(self.multi), fixed(self._multi_head(srid)), fixed(single))
+        return joined(head, self._body(points))
+
+    def as_multi(self, srid: int, points: Metres) -> pa.Array:
+        """Write the outlines as EWKB multipolygons."""
+        return joined(fixed(self._multi_head(srid)), self._body(points))
+
+    def inside(self) -> Metres:
+        """Give a point inside each outline, (M, 2) metres."""
+        return np.asarray(shapely.get_coordinates(shapely.point_on_surface(self.shapes_m)))
+
+    def _multi_head(self, srid: int) -> NDArray[np.void]:
+        head = np.zeros(len(self.rows), dtype=MULTI_HEAD)
+        head["order"], head["type"], head["srid"], head["parts"] = 1, MULTIPOLYGON | HAS_SRID, srid, 1
+        head["order_1"], head["type_1"], head["rings"], head["points"] = 1, POLYGON, 1, self.points
+        return head
+
+    def _body(self, points: Metres) -> pa.Array:
+        ends = np.concatenate(([0], np.cumsum(self.points))) * 16
+        data = np.ascontiguousarray(points, dtype="<f8")
+        buffers = [None, pa.py_buffer(ends.astype(np.int64).tobytes()), pa.py_buffer(data.tobytes())]
+        return pa.Array.from_buffers(pa.large_binary(), len(self.rows), buffers)
+
+
+def read_outlines(wkb: pa.Array, crs: SourceCrs, datum: Datum, anchors: Anchors) -> FastShapes:
+    """Read the outlines of a part. wkb: (N,) binary."""
+    shapes = shapely.from_wkb(wkb.to_numpy(zero_copy_only=False), on_invalid="ignore")
+    kinds = np.asarray(shapely.get_type_id(shapes))
+    parts = shapely.get_num_geometries(shapes)
+    first = shapely.get_geometry(shapes, 0)
+    one_ring = np.asarray((shapely.get_num_interior_rings(first) == 0) & (parts == 1))
+    one_ring &= np.isin(kinds, (POLYGON, MULTIPOLYGON))
+    unfit = np.asarray(shapely.is_empty(shapes)) | np.asarray(shapely.has_z(shapes))
+    rows = np.flatnonzero(one_ring & ~unfit)
+    shapes = shapes[rows]
+    given = shapely.get_coordinates(shapes)
+    points = np.asarray(shapely.get_num_coordinates(shapes), dtype=np.int64)
+    degrees, metres = _project(given[:, ::-1] if crs.swapped else given, crs, datum, anchors.working_srid)
+    shapes_m = shapes if metres is given else shapely.set_coordinates(shapes.copy(), metres)
+    bounds = shapely.bounds(shapes_m).reshape(-1, 4)
+    middles = (bounds[:, :2] + bounds[:, 2:]) / 2.0
+    whole = np.asarray(np.isfinite(middles).all(axis=1))
+    sound = whole & anchors.in_district(np.where(whole.reshape(-1, 1), middles, 1e9))
+    sound &= np.asarray(shapely.is_valid(shapes_m), dtype=bool)
+    sound &= ~find_slivers(shapes_m)
+    multi = np.asarray(kinds[rows] == MULTIPOLYGON)
+    if not sound.all():
+        of_sound = np.repeat(sound, points)
+        rows, multi, points, shapes_m = rows[sound], multi[sound], points[sound], shapes_m[sound]
+        degrees, metres = degrees[of_sound], metres[of_sound]
+    return FastShapes(rows, multi, points, degrees, metres, shapes_m)
+
+
+def _project(given: Metres, crs: SourceCrs, datum: Datum, working_srid: int) -> tuple[Metres, Metres]:
+    """Bring (P, 2) points as delivered into EPSG:4490 and the working CRS."""
+    working, geographic = f"EPSG:{working_srid}", f"EPSG:{GEOGRAPHIC_SRID}"
+    degrees = _move(given, crs.crs, geographic)
+    if not crs.is_geographic:
+        return degrees, _move(given, crs.crs, working)
+    if datum != "cgcs2000":
+        degrees = np.column_stack(to_cgcs2000(degrees[:, 0].copy(), degrees[:, 1].copy(), datum))
+    return degrees, _move(degrees, geographic, working)
+
+
+def _move(points: Metres, source: str, target: str) -> Metres:
+    if source == target:
+        return points
+    one = into_one_zone(points, source)
+    return np.column_stack(transformer(source, target).transform(one[:, 0], one[:, 1]))

@@ -1,0 +1,247 @@
+"""Load one part of a delivery in one transaction: its rows, what was set aside, counts and checkpoint."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+from uuid import UUID
+
+import numpy as np
+import psycopg
+import pyarrow as pa
+import pyarrow.compute as pc
+from numpy.typing import NDArray
+
+from ingest_gis.copy_binary import constant, copy_rows, integers, jsonb, plain
+from ingest_gis.key_map import SAME_KEY, SAME_ROW, TAKEN
+from ingest_gis.locate import NOWHERE, Locator, read_locator
+from ingest_gis.mappings import Target
+from ingest_gis.prepared import PreparedRows, Rejected
+from ingest_gis.rows import raw_row
+from ingest_gis.sql_text import statement, statements
+from twin.errors import Conflict
+from twin.session import Actor, transaction
+
+COUNTED = ("read", "inserted", "changed", "unchanged", "rejected")
+STAGE_COLUMNS = ("row_no", "key", "row_hash", "raw_hash", "geom", "geom_m", "doc", "private")
+STAGED_BYTES = ("key", "row_hash", "raw_hash", "geom", "geom_m")
+BUILDING_COLUMNS = (
+    "code", "name_zh", "use_zh", "storeys", "admin_id", "grid_id", "geom", "geom_m", "source_key", "row_hash",
+    "raw_hash", "batch_id", "row_no",
+)  # fmt: skip
+
+
+@dataclass
+class Counts:
+    """read = inserted + changed + unchanged + rejected."""
+
+    read: int = 0
+    inserted: int = 0
+    changed: int = 0
+    unchanged: int = 0
+    rejected: int = 0
+
+    def add(self, other: Counts) -> None:
+        """Add another's counts."""
+        for name in COUNTED:
+            setattr(self, name, getattr(self, name) + getattr(other, name))
+
+
+@dataclass(frozen=True)
+class LoadPlan:
+    """How the parts of one batch are loaded. run: who may settle parts of it. bound: values of the target's SQL."""
+
+    target: Target
+    batch_id: int
+    run: UUID | None
+    department_id: int | None
+    actor: Actor
+    bound: dict[str, Any]
+    dry_run: bool = False
+
+
+@dataclass
+class PartRows:
+    """One part of the file: its rows as delivered, from row `first` (0 is the file's first).
+
+    known: rows found in the twin exactly as delivered, which `batch` leaves out.
+    """
+
+    first: int
+    batch: pa.RecordBatch
+    raw_hashes: bytes = b""
+    known: int = 0
+
+    @property
+    def read(self) -> int:
+        """Count the rows of the file that this part settles."""
+        return int(self.batch.num_rows) + self.known
+
+
+@dataclass
+class PartResult:
+    """What became of a part. first_rows: by reason, the first rows set aside."""
+
+    counts: Counts
+    reasons: Counter[str] = field(default_factory=Counter)
+    rows_by_reason: dict[str, list[int]] = field(default_factory=dict)
+    notes: Counter[str] = field(default_factory=Counter)
+    unknown_classes: Counter[str] = field(default_factory=Counter)
+
+
+class PartLoader:
+    """Loads parts through one connection (role ingest, idle, in autocommit)."""
+
+    def __init__(self, connection: psycopg.Connection[Any], plan: LoadPlan) -> None:
+        """Make the session's staging tables."""
+        self._connection = connection
+        self._plan = plan
+        self._sql = statements(f"load_{plan.target}")
+        self._locator: Locator | None = None
+        connection.execute(statement("stage"))
+
+    def load(
+        self,
+        part: PartRows,
+        prepared: PreparedRows,
+        verdicts: NDArray[np.uint8],
+        new: NDArray[np.bool_],
+        repeated: Sequence[Rejected] = (),
+    ) -> PartResult:
+        """Load the rows with verdict TAKEN; those that repeat an earlier code are set aside.
+
+        verdicts, new: (N,) for the rows of `prepared`; new: no row of that code is in the twin. repeated: rows set
+        aside that `part.batch` leaves out. Raises Conflict when another run has taken the batch over.
+        """
+        rejected = [*prepared.rejected, *self._repeats(part, prepared, verdicts), *repeated]
+        counts = Counts(read=part.read, rejected=len(rejected))
+        taken = verdicts == TAKEN
+        direct = np.zeros(len(taken), dtype=bool)
+        direct[: prepared.direct] = taken[: prepared.direct] & new[: prepared.direct] & (not self._plan.dry_run)
+        try:
+            self._settle(prepared, taken, direct, rejected, counts, part.first)
+        except psycopg.errors.UniqueViolation:  # somebody else entered one of them meanwhile
+            counts = Counts(read=part.read, rejected=len(rejected))
+            self._settle(prepared, taken, np.zeros_like(direct), rejected, counts, part.first)
+        result = PartResult(counts, notes=prepared.notes, unknown_classes=prepared.unknown_classes)
+        for row in rejected:
+            result.reasons[row.code] += 1
+            result.rows_by_reason.setdefault(row.code, []).append(row.row_no)
+        return result
+
+    def _settle(
+        self,
+        prepared: PreparedRows,
+        taken: NDArray[np.bool_],
+        direct: NDArray[np.bool_],
+        rejected: Sequence[Rejected],
+        counts: Counts,
+        first: int,
+    ) -> None:
+        plan = self._plan
+        with transaction(self._connection, plan.actor) as cursor:
+            cursor.execute("SET LOCAL twin.search_later = 'on'")
+            self._copy_new(cursor, prepared, direct)
+            counts.inserted = int(direct.sum())
+            self._stage(cursor, prepared, taken & ~direct, counts)
+            counts.unchanged = counts.read - counts.rejected - counts.inserted - counts.changed
+            if plan.dry_run:
+                return
+            self._quarantine(cursor, rejected)
+            settled = {"batch_id": plan.batch_id, "run": plan.run, "first_row": first, **vars(counts)}
+            cursor.execute(statements("batch")["part"], settled)
+            cursor.execute(statements("batch")["settle"], settled)
+            if cursor.rowcount != 1:
+                raise Conflict("批次已由另一次运行接着做 (another run has taken this batch over)")
+
+    def _copy_new(self, cursor: psycopg.Cursor[Any], prepared: PreparedRows, direct: NDArray[np.bool_]) -> None:
+        """Copy new buildings straight into their table."""
+        if not direct.any():
+            return
+        if self._locator is None:
+            self._locator = read_locator(self._connection)
+        rows = np.flatnonzero(direct[: prepared.direct])
+        at = pa.array(rows)
+        admin_ids, grid_ids = self._locator.locate(prepared.places[rows])
+        code = plain(prepared.rows["key"].take(at))
+        columns = {
+            "code": code, "source_key": code, **{name: column.take(at) for name, column in prepared.copied.items()},
+            "admin_id": integers(admin_ids, 4, admin_ids == NOWHERE),
+            "grid_id": integers(grid_ids, 4, grid_ids == NOWHERE),
+            "row_hash": plain(prepared.rows["row_hash"].take(at)),
+            "raw_hash": plain(prepared.rows["raw_hash"].take(at)),
+            "batch_id": constant(self._plan.batch_id.to_bytes(8, "big"), len(rows)),
+            "row_no": integers(prepared.rows["row_no"].take(at).to_numpy(), 8),
+        }  # fmt: skip
+        text = f"COPY twin.building ({', '.join(BUILDING_COLUMNS)}) FROM STDIN (FORMAT binary)"
+        with cursor.copy(text.encode()) as copy:
+            copy.write(copy_rows([columns[name] for name in BUILDING_COLUMNS]))
+
+    def _stage(
+        self, cursor: psycopg.Cursor[Any], prepared: PreparedRows, taken: NDArray[np.bool_], counts: Counts
+    ) -> None:
+        """Stage rows, find which are new or changed, and enter those."""
+        if not taken.any():
+            return
+        rows = prepared.rows.filter(pa.array(taken))
+        columns = [
+            integers(rows["row_no"].to_numpy(), 8), *(plain(rows[name]) for name in STAGED_BYTES),
+            jsonb(plain(rows["public"])), jsonb(plain(rows["private"])),
+        ]  # fmt: skip
+        with cursor.copy(f"COPY stage_row ({', '.join(STAGE_COLUMNS)}) FROM STDIN (FORMAT binary)".encode()) as copy:
+            copy.write(copy_rows(columns))
+        cursor.execute("ANALYZE stage_row")
+        cursor.execute(self._sql["find"], self._plan.bound)
+        cursor.execute("ANALYZE stage_todo")
+        cursor.execute("SELECT count(*) FILTER (WHERE target_id IS NULL), count(target_id) FROM stage_todo")
+        inserted, changed = cursor.fetchone() or (0, 0)
+        counts.inserted += inserted
+        counts.changed += changed
+        if inserted + changed and not self._plan.dry_run:
+            self._enter(cursor)
+
+    def _enter(self, cursor: psycopg.Cursor[Any]) -> None:
+        common, target = statements("stage_common"), self._plan.target
+        if target not in ("admin_unit", "grid"):
+            cursor.execute(common["places"])
+        if target == "asset":
+            cursor.execute(common["departments"])
+        for section in ("insert", "update", "after"):
+            if section in self._sql:
+                cursor.execute(self._sql[section], self._plan.bound)
+
+    def _repeats(self, part: PartRows, prepared: PreparedRows, verdicts: NDArray[np.uint8]) -> list[Rejected]:
+        repeats = np.flatnonzero(verdicts != TAKEN)
+        if not len(repeats):
+            return []
+        row_nos = prepared.rows["row_no"].take(pa.array(repeats)).to_pylist()
+        keys = prepared.rows["key"].take(pa.array(repeats)).to_pylist()
+        places = pc.index_in(pa.array(row_nos, pa.int64()), part.batch["_row_no"]).to_pylist()
+        codes = {SAME_ROW: "duplicate_row", SAME_KEY: "duplicate_key"}
+        return [
+            Rejected(row_no, codes[int(verdicts[row])], None, delivered_row(part.batch, place), key)
+            for row, row_no, key, place in zip(repeats, row_nos, keys, places, strict=True)
+        ]
+
+    def _quarantine(self, cursor: psycopg.Cursor[Any], rejected: Sequence[Rejected]) -> None:
+        if not rejected:
+            return
+        cursor.execute(
+            statements("batch")["quarantine"],
+            {
+                "batch_id": self._plan.batch_id,
+                "department_id": self._plan.department_id,
+                "row_nos": [row.row_no for row in rejected],
+                "codes": [row.code for row in rejected],
+                "details": [row.detail for row in rejected],
+                "raws": [row.raw.decode() for row in rejected],
+            },
+        )
+
+
+def delivered_row(batch: pa.RecordBatch, row: int) -> bytes:
+    """Write one row of a batch as it was delivered, as JSON."""
+    names = [name for name in batch.schema.names if name not in ("_row_no", "_wkb")]
+    return raw_row({name: batch[name][row].as_py() for name in names}, batch, row)
