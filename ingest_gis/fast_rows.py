@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
+import shapely
 
 from ingest_gis.anchors import Anchors
 from ingest_gis.datum import Datum
@@ -32,6 +33,7 @@ WRITE: dict[str, Callable[[Any], bytes]] = {
     "storeys": lambda number: int(number).to_bytes(2, "big", signed=True),
     "use_zh": lambda text: str(text).encode(),
 }
+GRID = "grid_code"  # checked against the place, not kept
 SMALLEST = 64  # fewer rows than this are not worth it
 
 
@@ -60,7 +62,7 @@ class PartMaker:
         self._fields = [(item, item.column_in(columns)) for item in fields if item.name != "key"]
         self.is_fast = (
             mapping.target == "building"
-            and {item.name for item in fields} <= {"key", *WRITE}
+            and {item.name for item in fields} <= {"key", GRID, *WRITE}
             and mapping.class_column is None
             and SOLID not in columns
             and position_kind(mapping, [*columns, "_wkb"]) == "geometry"
@@ -78,12 +80,23 @@ class PartMaker:
             raise ValueError("positions without a coordinate system")
         shapes = read_outlines(batch["_wkb"], self._crs, self._datum, self._anchors)
         placed = np.zeros(batch.num_rows, dtype=bool)
-        placed[shapes.rows] = True
+        placed[shapes.rows] = self._in_stated_grid(batch, shapes)
         taken = sound & placed
         prepared = self._assemble(batch, keys, columns, shapes, taken, raw_hashes)
         if not taken.all():
             _add(prepared, self._carefully(batch, raw_hashes, np.flatnonzero(~taken)))
         return prepared
+
+    def _in_stated_grid(self, batch: pa.RecordBatch, shapes: FastShapes) -> Mask:
+        """Tell which of the outlines stand in the unit grid their row names; all where no row names one."""
+        column = next((column for field, column in self._fields if field.name == GRID), None)
+        if column is None:
+            return np.ones(len(shapes.rows), dtype=bool)
+        cells = batch[column].take(pa.array(shapes.rows)).to_pylist()
+        bounds = shapely.bounds(shapes.shapes_m).reshape(-1, 4)
+        middles = (bounds[:, :2] + bounds[:, 2:]) / 2.0
+        verdict = self._anchors.grids.judge(cells, middles, self._anchors.working_srid)
+        return ~(verdict.shifted | verdict.elsewhere | verdict.unknown)
 
     def _carefully(self, batch: pa.RecordBatch, raw_hashes: bytes, rows: np.ndarray[Any, Any]) -> PreparedRows:
         hashes = [raw_hashes[16 * row : 16 * row + 16] for row in rows.tolist()]

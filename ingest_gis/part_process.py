@@ -48,6 +48,8 @@ def _listen(pipe: Connection, asked: SimpleQueue[Any]) -> None:
 
 def main() -> None:
     """Work; an error goes to the other end."""
+    # Arrow loads pandas when it is there: a second and 60 MB for every process, and nothing of it is needed.
+    sys.modules["pandas"] = None  # type: ignore[assignment]
     pipe = Connection(int(sys.argv[1]))
     try:
         work(pipe)

@@ -100,7 +100,8 @@ def part_maker(connection: psycopg.Connection[Any], plan: WorkPlan) -> PartMaker
     """Make the preparation of a delivery's parts."""
     outline = None if plan.outline is None else shapely.from_wkb(plan.outline)
     grids = StatedGrids()
-    if "grid_code" in plan.mapping.fields:
+    stated = plan.mapping.fields.get("grid_code")
+    if stated is not None and stated.column_in(plan.columns) is not None:
         with connection.transaction(), connection.cursor(binary=True) as cursor:
             grids = read_stated_grids(cursor)
     anchors = Anchors(plan.working_srid, np.array(plan.centre), outline, grids=grids)

@@ -24,6 +24,7 @@ class IngestOptions:
 
     complete: what is not in the delivery is no more. allow_vanishing: the share of rows that may end so, 0..1.
     workers: processes on this machine. scheduler: of a Dask cluster, instead. memory_mb: for all processes together.
+    follow_search: wait until the search has followed; otherwise `twin db tidy` or a worker does it.
     large_rows: from how many rows on a delivery is worth processes of its own and the indexes set aside.
     """
 
@@ -41,6 +42,7 @@ class IngestOptions:
     scheduler: str | None = None
     memory_mb: int = 1500
     large_rows: int = 50_000
+    follow_search: bool = True
 
 
 @dataclass

@@ -65,7 +65,7 @@ def ingest_files(
                 except TwinError as error:
                     failed = DeliveryReport(layer.file, layer.name, layer.mapping.name, layer.mapping.target)
                     reports.append(replace(failed, error=error, given=layer.path))
-            if not options.dry_run:
+            if not options.dry_run and options.follow_search:
                 _catch_up(connection, progress)
             if layers and not options.dry_run:
                 with transaction(connection, Actor(options.actor, role="system", purpose="settle places")) as cursor:

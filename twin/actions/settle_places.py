@@ -27,11 +27,16 @@ SETTLE = {
           AND ST_Covers(b.geom_m, a.geom_m) AND b.valid_to IS NULL
     """,
 }
-IN_GRID = """
+# Two statements, not one with OR: each can be looked up, and rows that stand right are not looked at one by one.
+INTO_GRID = """
     UPDATE twin.{table} t SET grid_id = g.grid_id, admin_id = g.admin_id FROM twin.grid g
-    WHERE t.valid_to IS NULL AND g.valid_to IS NULL AND t.geom_m IS NOT NULL
-      AND (t.grid_id IS NULL OR (t.grid_id = g.grid_id AND t.admin_id IS DISTINCT FROM g.admin_id))
+    WHERE t.valid_to IS NULL AND g.valid_to IS NULL AND t.geom_m IS NOT NULL AND t.grid_id IS NULL
       AND ST_Covers(g.geom_m, ST_PointOnSurface(t.geom_m))
+"""
+UNIT_OF_GRID = """
+    UPDATE twin.{table} t SET admin_id = g.admin_id FROM twin.grid g
+    WHERE t.valid_to IS NULL AND g.valid_to IS NULL AND t.geom_m IS NOT NULL AND t.grid_id = g.grid_id
+      AND t.admin_id IS DISTINCT FROM g.admin_id AND ST_Covers(g.geom_m, ST_PointOnSurface(t.geom_m))
 """
 IN_UNIT = """
     UPDATE twin.{table} t SET admin_id = u.admin_id
@@ -59,6 +64,7 @@ def settle_places(cursor: psycopg.Cursor[Any]) -> dict[str, int]:
     for step, text in SETTLE.items():
         changed[step] = cursor.execute(text.encode()).rowcount
     for table, key in PLACED_TABLES.items():
-        changed[f"{table} in grid"] = cursor.execute(IN_GRID.format(table=table).encode()).rowcount
+        changed[f"{table} in grid"] = cursor.execute(INTO_GRID.format(table=table).encode()).rowcount
+        changed[f"{table} in unit of grid"] = cursor.execute(UNIT_OF_GRID.format(table=table).encode()).rowcount
         changed[f"{table} in unit"] = cursor.execute(IN_UNIT.format(table=table, key=key).encode()).rowcount
     return changed
