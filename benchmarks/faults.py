@@ -21,8 +21,7 @@ from typing import Any
 import psycopg
 import pyarrow.parquet as pq
 
-from ingest_gis.plan_delivery import DeliveryReport
-from ingest_gis.plan_delivery import IngestOptions
+from ingest_gis.plan_delivery import DeliveryReport, IngestOptions
 from ingest_gis.run_ingest import ingest_files
 from twin.cluster import server
 from twin.session import Actor, transaction
