@@ -21,6 +21,7 @@ from twin.cluster.server import dsn
 from twin.crs import LonLat
 from twin.queries.city_bounds import CityBounds, city_bounds
 from twin.queries.imagery import OpenSurveys
+from twin.queries.kept_plans import KEEP_PLANS
 from twin.queries.lookup import LookupAsked, lookup_statement
 from twin.queries.place_asked import place_asked
 from twin.session import Actor
@@ -89,6 +90,7 @@ class Services:
         with contextlib.suppress(psycopg.errors.ProgrammingError):
             for _ in range(2):  # the second time it is prepared
                 async with reading(connection, Actor("warm-up")) as asking:
+                    await asking.cursor.execute(KEEP_PLANS)
                     await asking.cursor.execute(*lookup_statement(LookupAsked(place), asking.sight))
 
     @asynccontextmanager

@@ -61,12 +61,13 @@ SELECT n, NULL, least(414500, greatest(376500, CASE WHEN town THEN 396000 + (cen
        CASE WHEN n % 2 = 0 THEN 1 ELSE 0 END, n % 2, 300 + random() * 1200
 FROM (SELECT n, random() < 0.75 AS town, floor(random() * 8)::integer AS centre
       FROM generate_series((SELECT count(*) FROM bench.lane)::integer + 1, :lanes) n OFFSET 0) s;
+-- No two streets of a district have names that sound alike (地名管理条例): one street for each pair of characters.
 WITH names AS (
-  SELECT name, row_number() OVER (ORDER BY random()) AS n FROM (
-    SELECT DISTINCT a || b || c AS name
-    FROM unnest(string_to_array('正 阳 北 南 东 西 滨 海 文 化 兴 政 通 新 华 金 银 玉 龙 凤 宁 永 安 富 康 和 平 建 设 工 商 学 府 宾 贵 昌 盛 祥 瑞 福', ' ')) a,
-         unnest(string_to_array('关 阳 海 山 河 州 城 昌 泰 隆 源 林 泉 台 湖 港 桥 园 门 景 苑 盛 华 安 丰 和 辉 明 光 达', ' ')) b,
-         unnest(string_to_array('路 大街 街 巷', ' ')) c) s)
+  SELECT name, row_number() OVER (ORDER BY md5(name)) AS n FROM (
+    SELECT a || b || (ARRAY['路', '大街', '街', '巷'])[1 + (x * 7 + y) % 4] AS name
+    FROM unnest(string_to_array('正 阳 北 南 东 西 滨 海 文 化 兴 政 通 新 华 金 银 玉 龙 凤 宁 永 安 富 康 和 平 建 设 工 商 学 府 宾 贵 昌 盛 祥 瑞 福 青 松 柏 竹 梅 兰 菊 春 秋 晨 星 云 泰 山 河 江 湖 泉 石 桥 塔 寺 观 仙 圣 贤 德 仁 义 礼 智 信 忠 孝 勤 朴 诚 毅 志 远 高 长 广 大 天 人', ' ')) WITH ORDINALITY AS s (a, x),
+         unnest(string_to_array('关 阳 海 山 河 州 城 昌 泰 隆 源 林 泉 台 湖 港 桥 园 门 景 苑 盛 华 安 丰 和 辉 明 光 达 庄 沟 岭 口 湾 岛 屯 甸 营 寨 堡 店 铺 集 坡 塘 溪 涧 崖 峰 谷 原 野 田 圃 院 馆 楼 亭 阁', ' ')) WITH ORDINALITY AS t (b, y)
+    WHERE a <> b) s)
 UPDATE bench.lane l SET name = names.name FROM names WHERE names.n = l.lane_id AND l.lane_id <= 1500 AND l.name IS NULL;
 
 -- step: buildings
@@ -122,30 +123,31 @@ FROM (SELECT n, 1 + floor(random() * :lanes)::integer AS lane_id, random() AS t,
              CASE WHEN random() < 0.15 THEN 1 ELSE 0 END AS wild
       FROM generate_series((SELECT count(*) FROM twin.asset) + 1, :assets) n OFFSET 0) s JOIN bench.lane l USING (lane_id);
 CREATE TEMP TABLE placed AS
-SELECT row_number() OVER (ORDER BY d.m) AS n, d.name, d.m, k.class_id, k.code, k.geometry_kind, k.name_zh, c.village, c.grid_id,
-       row_number() OVER (PARTITION BY k.class_id ORDER BY d.m) + coalesce(o.there, 0) AS serial
+SELECT row_number() OVER (ORDER BY d.m) + (SELECT count(*) FROM twin.asset) AS n, d.name, d.m, k.class_id, k.code,
+       k.geometry_kind, k.name_zh, c.village, c.grid_id
 FROM drawn d JOIN bench.class k ON d.of_class >= k.low AND d.of_class < k.high
-  JOIN bench.cell c ON c.col = floor((ST_X(d.m) - 376000) / 667)::integer AND c.row = floor((ST_Y(d.m) - 4119000) / 667)::integer
-  LEFT JOIN (SELECT class_id, count(*) AS there FROM twin.asset GROUP BY 1) o ON o.class_id = k.class_id;
+  JOIN bench.cell c ON c.col = floor((ST_X(d.m) - 376000) / 667)::integer AND c.row = floor((ST_Y(d.m) - 4119000) / 667)::integer;
 DROP TABLE drawn;
-CREATE TEMP TABLE first AS SELECT coalesce(max(evidence_id), 0) AS evidence FROM twin.evidence;
-INSERT INTO twin.evidence (evidence_id, kind, batch_id, file, row_no, confidence) OVERRIDING SYSTEM VALUE
-SELECT f.evidence + n, 'delivery', b.ids[1 + n % 60], 'assets.gpkg', n, 0.9 FROM placed, bench.batch b, first f WHERE b.target = 'asset' ORDER BY n;
+-- Assets beyond the first million share its evidence.
+CREATE TEMP TABLE first AS SELECT coalesce((SELECT min(evidence_id) FROM twin.asset), max(evidence_id) + 1) AS evidence,
+  least((SELECT count(*) FROM placed) + (SELECT count(*) FROM twin.asset), 1000000) AS n FROM twin.evidence;
+INSERT INTO twin.evidence (kind, batch_id, file, row_no, confidence)
+SELECT 'delivery', b.ids[1 + n % 60], 'assets.gpkg', n, 0.9 FROM placed, bench.batch b
+WHERE b.target = 'asset' AND n <= 1000000 AND NOT EXISTS (SELECT FROM twin.asset);
 INSERT INTO twin.asset (class_id, code, name_zh, state, geom, geom_m, height_m, height_sigma_m, vertical_datum, attributes,
                         accuracy_class, supervising_department_id, owning_department_id, maintaining_department_id,
                         admin_id, grid_id, source_key, batch_id, evidence_id, valid_from)
-SELECT p.class_id, (370612 + p.serial / 1000000)::text || p.code || lpad((p.serial % 1000000)::text, 6, '0'),
-       CASE WHEN p.name IS NOT NULL AND random() < 0.3 THEN p.name || p.serial % 1000 || '号' || p.name_zh END,
+SELECT p.class_id, (370612 + p.n / 1000000)::text || p.code || lpad((p.n % 1000000)::text, 6, '0'),
+       CASE WHEN p.name IS NOT NULL AND random() < 0.3 THEN p.name || p.n % 1000 || '号' || p.name_zh END,
        CASE WHEN random() < 0.93 THEN '完好' ELSE bench.pick('{破损,丢失,废弃}') END,
        ST_Transform(shape.m, 4490), shape.m, 21, 0.1, 'EPSG:5737',
        jsonb_build_object('材质', bench.pick('{铸铁,混凝土,不锈钢}'), '规格', (p.n % 7)::text), 'B',
        1 + p.class_id % 60, 1 + p.n % 60, 1 + p.n % 59, p.village, p.grid_id, p.n::text, b.ids[1 + p.n % 60],
-       f.evidence + p.n, '2018-01-01'::timestamptz + random() * interval '8 years'
+       f.evidence + p.n % f.n, '2018-01-01'::timestamptz + random() * interval '8 years'
 FROM placed p, bench.batch b, first f,
   LATERAL (SELECT CASE p.geometry_kind WHEN 'line' THEN ST_MakeLine(p.m, ST_Translate(p.m, 12, 5))
                                        WHEN 'polygon' THEN ST_Expand(p.m, 3) ELSE p.m END AS m) shape
-WHERE b.target = 'asset' ORDER BY p.n;
-SELECT setval('twin.evidence_evidence_id_seq', (SELECT max(evidence_id) FROM twin.evidence));
+WHERE b.target = 'asset';
 DROP TABLE placed, first;
 
 -- step: entities

@@ -53,8 +53,9 @@ def draw_questions(settings: Settings, count: int, seed: int) -> dict[str, list[
         questions["/lookup"].append(Question("/lookup?" + urlencode(place), place))
         for name, some in (("any", {}), ("common", {"class": classes[0]}), ("rare", {"class": classes[-1]})):
             questions[f"/nearby {name}"].append(Question("/nearby?" + urlencode(place | some), place | some))
-        asked = {"code": areas[number % len(areas)]} if areas and number % 2 else {"polygon": _polygon(draw, lon, lat)}
-        questions["/summary"].append(Question("/summary", asked, asked))
+        asked = {"code": areas[number % len(areas)]} if areas and number % 10 else {"polygon": _polygon(draw, lon, lat)}
+        if number % 5 == 0:  # they take longer
+            questions["/summary"].append(Question("/summary", asked, asked))
     return questions
 
 

@@ -11,6 +11,7 @@ import orjson
 import psycopg
 
 from twin.queries.imagery import OpenSurveys, SeenFrom, seen_from
+from twin.queries.kept_plans import KEEP_PLANS
 from twin.queries.lookup_sql import LOOKUP, LOOKUP_AS_OF
 from twin.queries.place_asked import PlaceAsked
 from twin.queries.sight import Sight
@@ -62,6 +63,7 @@ async def look_up(
 
     cursor: inside a transaction on the asker's behalf. sight: what that asker may see. role: said in the answer.
     """
+    await cursor.execute(KEEP_PLANS)
     await cursor.execute(*lookup_statement(asked, sight))
     row = await cursor.fetchone()
     assert row is not None  # noqa: S101 - the statement starts from one row

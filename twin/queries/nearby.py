@@ -11,6 +11,7 @@ import psycopg
 
 from twin.errors import BadInput
 from twin.queries.asset_json import ASSET_COLUMNS, ASSET_JOINS, ASSET_JSON
+from twin.queries.kept_plans import KEEP_PLANS
 from twin.queries.known_then import sources_as_of, sources_now, valid
 from twin.queries.place_asked import PlaceAsked
 from twin.queries.sight import Sight
@@ -80,6 +81,7 @@ async def nearest_assets(cursor: psycopg.AsyncCursor[Any], asked: NearbyAsked, s
     cursor: inside a transaction on the asker's behalf. Returns a JSON array of assets as text.
     Raises BadInput when a class code is none of the 108.
     """
+    await cursor.execute(KEEP_PLANS)
     await cursor.execute(*nearby_statement(asked, sight))
     row = await cursor.fetchone()
     assert row is not None  # noqa: S101 - an aggregate always gives a row

@@ -6,6 +6,7 @@ moment: what is being written meanwhile is either counted everywhere or nowhere.
 
 from __future__ import annotations
 
+# OFFSET 0 keeps the planner from reading all totals or rows to join them: it cannot know how few squares there are.
 # A square counts as whole when it lies inside and nothing in it is stale. What a coarse square says, its 64 fine ones
 # need not say again; the rest of the fine ones that touch the area are counted by rows.
 _SQUARES = """
@@ -37,16 +38,18 @@ coarse_{table} AS MATERIALIZED (
       generate_series(i."row" * 8, i."row" * 8 + 7) r
     WHERE NOT EXISTS (SELECT FROM coarse_{table} k WHERE k.col = i.col AND k."row" = i."row")) f
 ), counted_{table} AS (
-  SELECT t.what, t.key, t.n, t.length_m, t.area_m2 FROM coarse_{table} k
-    JOIN twin.area_total t ON t.level = 1 AND t.col = k.col AND t."row" = k."row" AND t.what IN ({whats})
+  SELECT t.what, t.key, t.n, t.length_m, t.area_m2 FROM coarse_{table} k CROSS JOIN LATERAL (
+    SELECT * FROM twin.area_total t
+    WHERE t.level = 1 AND t.col = k.col AND t."row" = k."row" AND t.what IN ({whats}) OFFSET 0) t
   UNION ALL
-  SELECT t.what, t.key, t.n, t.length_m, t.area_m2 FROM fine_{table} k
-    JOIN twin.area_total t ON t.level = 0 AND t.col = k.col AND t."row" = k."row" AND t.what IN ({whats})
+  SELECT t.what, t.key, t.n, t.length_m, t.area_m2 FROM fine_{table} k CROSS JOIN LATERAL (
+    SELECT * FROM twin.area_total t
+    WHERE t.level = 0 AND t.col = k.col AND t."row" = k."row" AND t.what IN ({whats}) OFFSET 0) t
   WHERE k.known
   UNION ALL
   SELECT v.what, v.key, count(*), sum(v.length_m), sum(v.area_m2)
   FROM asked, fine_{table} k CROSS JOIN LATERAL (
-    SELECT * FROM twin.area_{table} v WHERE v.geom_m && twin.area_box(0, k.col, k."row")) v
+    SELECT * FROM twin.area_{table} v WHERE v.geom_m && twin.area_box(0, k.col, k."row") OFFSET 0) v
   WHERE NOT k.known AND twin.area_square(ST_X(v.spot)) = k.col AND twin.area_square(ST_Y(v.spot)) = k."row"
     AND (k.whole OR ST_Intersects(area, v.spot))
   GROUP BY 1, 2
@@ -65,9 +68,10 @@ whole_grid AS MATERIALIZED (
   SELECT g.grid_id FROM asked, twin.grid g
   WHERE g.geom_m && area AND g.valid_to IS NULL AND ST_Covers(area, g.geom_m)
 ), told AS MATERIALIZED (
-  SELECT e.type_code, count(*) AS n FROM whole_grid g JOIN twin.entity e ON e.grid_id = g.grid_id
-  WHERE e.type_code IN ('E02', 'E03') AND e.valid_to IS NULL GROUP BY g.grid_id, e.type_code
-  HAVING count(*) >= %(at_least)s
+  SELECT e.type_code, e.n FROM whole_grid g CROSS JOIN LATERAL (
+    SELECT e.type_code, count(*) AS n FROM twin.entity e
+    WHERE e.grid_id = g.grid_id AND e.type_code IN ('E02', 'E03') AND e.valid_to IS NULL GROUP BY e.type_code
+    HAVING count(*) >= %(at_least)s) e
 ), people AS (
   SELECT (SELECT count(*) FROM whole_grid) AS grids,
          (SELECT sum(round(n / 5.0) * 5)::bigint FROM told WHERE type_code = 'E02') AS persons,
