@@ -18,7 +18,7 @@ TAKEN = (
     "04_assets_trees",
     "05_lamp", "06_enterprises", "06_institutions", "06_societies", "07_", "08_hotline", "08_cover_check",
     "08_fire_inspection",
-    "08_tower_check", "08_disability", "09_", "damaged",
+    "08_tower_check", "09_", "damaged",
 )  # fmt: skip
 
 
@@ -32,7 +32,7 @@ def result(module_database: Database, tmp_path_factory: pytest.TempPathFactory) 
 
 @pytest.mark.parametrize("group", ["mis-encoded", "wrong checksum", "duplicate", "shifted", "ruined by Excel", "other"])
 def test_every_planted_row_is_found_for_its_reason(result: Score, group: str) -> None:
-    assert result.planted[group] >= 30
+    assert result.planted[group] >= 20
     assert result.found[group] == result.planted[group], result.missed
     assert result.right[group] == result.planted[group], result.missed
 
