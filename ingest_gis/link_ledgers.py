@@ -8,13 +8,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
-from scipy import sparse
-from scipy.optimize import linear_sum_assignment
-from scipy.sparse.csgraph import connected_components
 
 from ingest_gis.classes import CityClass
 from ingest_gis.known_places import Assets, NearPlace
 from ingest_gis.link_subject import Subject
+from ingest_gis.match_points import assign
 from twin.actions.link_records import LinkProposal
 
 LEDGER_REACH_M = 5.0
@@ -28,34 +26,10 @@ def match_ledger(group: Sequence[Subject], city_class: CityClass, assets: Assets
     points = np.array([(at.east, at.north) for subject in group if (at := subject.point)], float).reshape(-1, 2)
     near = assets.near_each(city_class.class_id, points, LEDGER_REACH_M)
     distances = [{place.row_id: place.distance_m for place in places} for places in near]
-    proposals = []
-    for rows, ids in clusters(distances):
-        cost = np.array([[distances[row].get(thing, LEDGER_REACH_M * 10) for thing in ids] for row in rows])
-        for at_row, column in zip(*linear_sum_assignment(cost), strict=True):
-            distance = float(cost[at_row, column])
-            if distance <= LEDGER_REACH_M:
-                row = rows[at_row]
-                proposals.append(_ledger_link(group[row], distances[row], ids[column], distance, city_class))
-    return proposals
-
-
-def clusters(near: Sequence[dict[int, float]]) -> list[tuple[list[int], list[int]]]:
-    """Group rows that compete for the same things: (row indices, ids of the things)."""
-    ids = sorted({thing for items in near for thing in items})
-    column = {thing: at for at, thing in enumerate(ids)}
-    pairs = [(row, len(near) + column[thing]) for row, items in enumerate(near) for thing in items]
-    size = len(near) + len(ids)
-    ends = np.array(pairs, dtype=np.int64).reshape(-1, 2)
-    graph = sparse.coo_array((np.ones(len(ends)), (ends[:, 0], ends[:, 1])), shape=(size, size))
-    _, labels = connected_components(graph, directed=False)
-    found: dict[int, tuple[list[int], list[int]]] = {}
-    for node, label in enumerate(labels):
-        rows, things = found.setdefault(int(label), ([], []))
-        if node < len(near):
-            rows.append(node)
-        else:
-            things.append(ids[node - len(near)])
-    return [cluster for cluster in found.values() if cluster[0] and cluster[1]]
+    return [
+        _ledger_link(group[row], distances[row], asset_id, distance, city_class)
+        for row, asset_id, distance in assign(distances, LEDGER_REACH_M)
+    ]
 
 
 def _ledger_link(

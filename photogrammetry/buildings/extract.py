@@ -80,7 +80,7 @@ def run(inputs: Mapping[str, Path], output_dir: Path, settings: BuildingSettings
     """
     frame = LocalFrame.load(inputs["georeference"] / "frame.json")
     grid = Grid.of(inputs["surface"] / "dsm.tif")
-    coarse, above, green = _overview(inputs, grid)
+    coarse, above, green = overview(inputs, grid)
     if "footprints" in inputs:
         outlines, failed = read_footprints(inputs["footprints"], frame.crs)
     else:
@@ -105,7 +105,7 @@ def run(inputs: Mapping[str, Path], output_dir: Path, settings: BuildingSettings
     (output_dir / "buildings.json").write_text(text, encoding="utf-8")
 
 
-def _overview(inputs: Mapping[str, Path], grid: Grid) -> tuple[Grid, NDArray[np.float32], NDArray[np.float32]]:
+def overview(inputs: Mapping[str, Path], grid: Grid) -> tuple[Grid, NDArray[np.float32], NDArray[np.float32]]:
     """Read heights above ground and greenness on one grid for the whole survey, coarse enough for memory."""
     step = max(1, round(0.25 / grid.cell_m), int(np.ceil(np.sqrt(grid.rows * grid.cols / OVERVIEW_CELLS))))
     rows, cols = int(np.ceil(grid.rows / step)), int(np.ceil(grid.cols / step))

@@ -167,6 +167,36 @@ def undo(link: Annotated[int, typer.Argument(help="Number of the link.")], by: B
 
 
 @app.command()
+def assets(
+    survey: Annotated[
+        str | None, typer.Option("--survey", help="Only this survey; all published ones by default.")
+    ] = None,
+    accept: Annotated[int | None, typer.Option(help="Accept this match.")] = None,
+    reject: Annotated[int | None, typer.Option(help="Reject this match.")] = None,
+    by: By = None,
+    as_json: AsJson = False,
+) -> None:
+    """Match registered buildings with what surveys see, and give assets the height of their ground: 影像对照.
+
+    Finds the block shift first, then groups n to m; what only one side has waits for a person.
+
+    Example: twin link assets --survey sample
+
+    Example: twin link assets --accept 12
+    """
+    from twin.cli.link_survey import decide, match_all, show
+
+    if accept is not None or reject is not None:
+        decide(int(accept if accept is not None else reject or 0), accept is not None, acting_person(by))
+        return
+    reports = match_all(survey, acting_person(by))
+    if as_json:
+        _print_json([vars(report) for report in reports])
+        return
+    show(reports, survey)
+
+
+@app.command()
 def explain(
     subject: Annotated[str, typer.Argument(help="Number or source key of a record; number or code of an entity.")],
     kind: Annotated[Kind, typer.Option(help="record or entity.")] = Kind.RECORD,
