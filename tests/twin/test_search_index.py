@@ -135,8 +135,20 @@ def test_the_core_of_a_name_is_what_tells_it_from_others(city: Database) -> None
         "SELECT twin.search_core(twin.search_plain(t)) FROM unnest(%s::text[]) WITH ORDINALITY AS x (t, n) ORDER BY n"
     )
     asked = ["牟平区宁海街道正阳路12号", "正阳路12号", "牟平区", "牟平区恒达商贸有限公司", "宁海街道海产公司", ""]
+    asked += ["烟台市牟平区恒达商贸", "牟平大街12号", "烟台路3号", "牟平一中"]
     cores = [row[0] for row in city.fetch(query, (asked,))]
-    assert cores == ["正阳路12号", "正阳路12号", "牟平区", "恒达商贸", "海产", ""]
+    assert cores == [
+        "正阳路12号",
+        "正阳路12号",
+        "牟平区",
+        "恒达商贸",
+        "海产",
+        "",
+        "恒达商贸",
+        "牟平大街12号",
+        "烟台路3号",
+        "一中",
+    ]
 
 
 def test_persons_and_households_are_not_searchable(city: Database) -> None:

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import psycopg
+import yaml
 from psycopg import sql
 from psycopg.types.json import Jsonb
 
@@ -51,6 +52,7 @@ def load_catalogue(connection: psycopg.Connection[Any], city: CitySettings) -> N
     _upsert(connection, "entity_type", ["type_code"], _entity_type_rows())
     _load_admin_units(connection, city)
     _load_class_words(connection)
+    _load_affixes(connection, city)
 
 
 def _load_city(connection: psycopg.Connection[Any], city: CitySettings) -> None:
@@ -249,3 +251,20 @@ def _load_class_words(connection: psycopg.Connection[Any]) -> None:
             """,
             read_csv("catalogue/class_words.csv"),
         )
+
+
+def _load_affixes(connection: psycopg.Connection[Any], city: CitySettings) -> None:
+    """Bring in what people write before a name without saying more about it: province, city, district."""
+    path = SHIPPED_DATA / f"addresses/{city.code}.yaml"
+    if not path.exists():
+        return
+    written = yaml.safe_load(path.read_text(encoding="utf-8"))
+    names = [written["district"], written["district"][:-1], *written["district_aliases"], *written["ancestors"]]
+    new = connection.execute(
+        "INSERT INTO twin.search_affix (name) SELECT DISTINCT twin.search_plain(n) FROM unnest(%s::text[]) AS t (n) "
+        "ON CONFLICT DO NOTHING",
+        (names,),
+    )
+    if new.rowcount:
+        for kind in ("address", "building", "asset", "entity", "admin_unit", "grid"):
+            connection.execute("SELECT twin.search_rebuild(%s)", (kind,))

@@ -9,6 +9,8 @@ from pypinyin.constants import PINYIN_DICT
 
 from twin.migrations.sql_files import driver_connection
 
+# Read otherwise in names of places and families than by itself (Muping).
+IN_NAMES = {"牟": "mu"}
 LAST_CODE_POINT = 0xFFFF  # the basic plane; rarer characters are found by themselves, not by their initial
 
 
@@ -37,7 +39,7 @@ def hanzi_syllables() -> dict[str, str]:
         marked = re.sub("[\u01d6\u01d8\u01da\u01dc]", "v", reading)  # the same with the tone on it
         plain = unicodedata.normalize("NFD", marked).lower()
         syllables[character] = "".join(letter for letter in plain if "a" <= letter <= "z")
-    return syllables
+    return syllables | IN_NAMES
 
 
 def fill_hanzi_syllables() -> None:

@@ -113,7 +113,8 @@ def likeness(asked: tuple[str, str, str | None], written: tuple[str, str, str | 
     """
     plain, core, read = asked
     sought, entry_core, initials, pinyin = written
-    pairs = [(plain, sought), (core, entry_core)] + ([(plain, initials)] if initials else [])
+    readings = [reading for reading in (initials, pinyin) if reading and plain.isascii()]
+    pairs = [(plain, sought), (core, entry_core), *((plain, reading) for reading in readings)]
     edits, length = min(((OSA.distance(a, b), max(len(a), len(b))) for a, b in pairs), key=lambda pair: pair[0])
     distance = float(edits)
     if edits and read and read == pinyin and not core.isascii():

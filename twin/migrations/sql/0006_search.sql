@@ -22,7 +22,7 @@ ALTER TABLE twin.search_entry
   ADD COLUMN sought text NOT NULL,           -- the label as twin.search_units writes it
   ADD COLUMN core text NOT NULL,             -- the same without district and town before it and 有限公司 after it
   ADD COLUMN core_initials text, ADD COLUMN pinyin text,  -- how the core is read
-  ADD COLUMN near integer[] NOT NULL;        -- hashes of the core and its initials, whole and each character left out
+  ADD COLUMN near integer[] NOT NULL;        -- hashes of the core and its readings, whole and each character left out
 DROP INDEX twin.search_entry_initials_trigram;
 CREATE INDEX search_entry_sought ON twin.search_entry (sought text_pattern_ops);
 CREATE INDEX search_entry_core ON twin.search_entry (core text_pattern_ops);
@@ -61,9 +61,9 @@ END $$;
 CREATE FUNCTION twin.search_plain(text) RETURNS text LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE
   RETURN array_to_string(twin.search_units($1), '');
 
--- The names that may stand before others, as one pattern; two characters must follow.
+-- The names that may stand before others, as one pattern; two characters must follow, and no street named after a city.
 CREATE FUNCTION twin.search_before() RETURNS text LANGUAGE sql STABLE PARALLEL SAFE AS $$
-  SELECT coalesce('^(' || string_agg(name, '|') || ')+(?=..)', '^$') FROM twin.search_affix
+  SELECT coalesce('^(' || string_agg(name, '|') || ')+(?=..)(?!大?[路街道]|巷)', '^$') FROM twin.search_affix
 $$;
 
 -- What is left of a plain text without what stands before and after many names; at least two characters.
@@ -138,6 +138,7 @@ BEGIN
       SELECT c.*, whole.initials, twin.search_tokens(c.label) AS tokens, short.initials AS core_initials, short.pinyin,
              twin.search_near(core)
                || CASE WHEN char_length(short.initials) > 3 THEN twin.search_near(short.initials) ELSE '{}' END
+               || CASE WHEN %1$L <> 'address' AND short.pinyin <> core THEN twin.search_near(short.pinyin) ELSE '{}' END
                || CASE WHEN sought <> core AND char_length(sought) <= 12 THEN twin.search_near(sought) ELSE '{}' END AS near
       FROM cores c LEFT JOIN read whole ON whole.text = c.sought LEFT JOIN read short ON short.text = c.core
     )
