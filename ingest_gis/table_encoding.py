@@ -19,6 +19,7 @@ DBF_LANGUAGES = {0x4D: "gb18030", 0x4E: "cp949", 0x4F: "cp950", 0x13: "cp932"}
 MAPINFO_CHARSETS = {"gb18030": b"WindowsSimpChinese", "utf-8": b"UTF-8"}
 MAPINFO_WESTERN = (b"windowslatin1", b"iso8859_1")
 _CHARSET = re.compile(rb"(?i)(^!charset[ \t]+|\bcharset[ \t]+\"?)([A-Za-z0-9_-]+)", re.MULTILINE)
+_POINTS_ELSEWHERE = re.compile(rb"(?i)\bopen[ \t]+table\b|\bcreate[ \t]+view\b|\bfile[ \t]+\"")
 _HIGH_RUN = re.compile(rb"[\x80-\xff]+")
 CHINESE_RUN_BYTES = 4  # Western text has accents one or two in a row; Chinese words are two characters and more
 
@@ -69,10 +70,16 @@ def with_right_charset(path: Path, given: str | None, scratch: Path) -> tuple[Pa
 
     GDAL decodes by the charset written in the file, which Chinese deliveries leave at "Neutral" or at the default of
     a Western Windows. Where it is wrong, a copy of the header is made in `scratch` beside links to the other parts.
-    Raises UnreadableDelivery when the .mif that would have to be copied is larger than a child may write.
+    Raises UnreadableDelivery when the file only points at others, or the .mif that would have to be copied is larger
+    than a child may write.
     """
     parts = siblings(path)
     header = path.read_bytes()
+    if _POINTS_ELSEWHERE.search(header[:4096]):
+        raise UnreadableDelivery(
+            "这个 TAB 只是指向别的文件 (this TAB only points at other files)",
+            do="请另存为独立的 TAB 或 MIF 再交 (save it as a table of its own and deliver that)",
+        )
     named = _CHARSET.search(header[:4096])
     declared = named[2].lower() if named else b""
     is_western = declared in MAPINFO_WESTERN and given is None

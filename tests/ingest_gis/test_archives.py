@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 import stat
 import zipfile
 from contextlib import ExitStack
@@ -19,6 +18,7 @@ from ingest_gis.run_ingest import ingest_files
 from tests.databases import Database
 from tests.ingest_gis.delivered_rows import take, write_places
 from tests.ingest_gis.format_files import EAST, NORTH, lamp_cloud, write
+from tests.ingest_gis.read_here import read_here
 from twin.errors import UnreadableDelivery
 
 
@@ -51,51 +51,58 @@ def test_folders_databases_and_chinese_names_are_found_inside(tmp_path: Path) ->
     assert not folder.exists()
 
 
-@pytest.mark.parametrize(
-    ("name", "says"),
-    [("../../outside.csv", "leads out"), ("/etc/outside.csv", "leads out"), ("C:\\a.csv", "leads out")],
-)
-def test_paths_that_lead_out_are_refused(tmp_path: Path, name: str, says: str) -> None:
+@pytest.fixture
+def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The reader unpacks into the folder it stands in."""
+    (tmp_path / "here").mkdir()
+    monkeypatch.chdir(tmp_path / "here")
+    return tmp_path / "here"
+
+
+@pytest.mark.parametrize("name", ["../../outside.csv", "/etc/outside.csv", "C:\\a.csv", "a/../../../b.csv"])
+def test_paths_that_lead_out_are_refused(here: Path, tmp_path: Path, name: str) -> None:
     path = packed(tmp_path / "x.zip", {name: b"a,b\n1,2\n"})
-    with pytest.raises(UnreadableDelivery, match=says), ExitStack() as held:
-        files_of(path, held)
+    with pytest.raises(UnreadableDelivery, match="leads out"):
+        read_here(path)
+    assert not list(tmp_path.rglob("*.csv"))
 
 
-def test_a_link_inside_is_refused(tmp_path: Path) -> None:
+def test_a_link_inside_is_refused(here: Path, tmp_path: Path) -> None:
     item = zipfile.ZipInfo("lamps.csv")
     item.external_attr = (stat.S_IFLNK | 0o777) << 16
     with zipfile.ZipFile(tmp_path / "x.zip", "w") as archive:
         archive.writestr(item, "/etc/passwd")
-    with pytest.raises(UnreadableDelivery, match="links"), ExitStack() as held:
-        files_of(tmp_path / "x.zip", held)
+    with pytest.raises(UnreadableDelivery, match="links"):
+        read_here(tmp_path / "x.zip")
 
 
-def test_a_bomb_is_refused_before_it_fills_the_disk(tmp_path: Path) -> None:
+def test_a_bomb_is_refused_before_it_fills_the_disk(here: Path, tmp_path: Path) -> None:
     path = packed(tmp_path / "x.zip", {"zeros.csv": bytes(64 << 20)})
     assert path.stat().st_size < 100_000
-    with pytest.raises(UnreadableDelivery, match="bomb"), ExitStack() as held:
+    with pytest.raises(UnreadableDelivery, match="bomb"):
+        read_here(path)
+    assert (here / "files/zeros.csv").stat().st_size <= 16 << 20
+
+
+def test_too_many_entries_are_refused(here: Path, tmp_path: Path) -> None:
+    path = packed(tmp_path / "many.zip", {f"{i}.csv": b"" for i in range(10_001)}, zipfile.ZIP_STORED)
+    with pytest.raises(UnreadableDelivery, match="10000 files"):
+        read_here(path)
+
+
+def test_an_archive_without_anything_to_deliver_says_so(tmp_path: Path) -> None:
+    path = packed(tmp_path / "none.zip", {"a.prj": b"x"})
+    with pytest.raises(UnreadableDelivery, match="nothing that can be taken"), ExitStack() as held:
         files_of(path, held)
 
 
-def test_too_many_entries_or_nothing_to_deliver(tmp_path: Path) -> None:
-    many = packed(tmp_path / "many.zip", {f"{i}.csv": b"" for i in range(10_001)}, zipfile.ZIP_STORED)
-    none = packed(tmp_path / "none.zip", {"a.prj": b"x"})
-    for path, says in ((many, "10000 files"), (none, "nothing that can be taken")):
-        with pytest.raises(UnreadableDelivery, match=says), ExitStack() as held:
-            files_of(path, held)
-
-
-def test_a_damaged_archive_is_refused(tmp_path: Path) -> None:
-    path = packed(tmp_path / "x.zip", {"lamps.csv": b"a,b\n" + b"1,2\n" * 1000})
-    content = bytearray(path.read_bytes())
+def test_a_damaged_archive_is_refused(here: Path, tmp_path: Path) -> None:
+    content = bytearray(packed(tmp_path / "x.zip", {"lamps.csv": b"a,b\n" + b"1,2\n" * 1000}).read_bytes())
     content[60:64] = b"\xff\xff\xff\xff"
-    path.write_bytes(content)
-    with pytest.raises(UnreadableDelivery), ExitStack() as held:
-        files_of(path, held)
-    shutil.copy(path, tmp_path / "short.zip")
-    (tmp_path / "short.zip").write_bytes(content[:200])
-    with pytest.raises(UnreadableDelivery), ExitStack() as held:
-        files_of(tmp_path / "short.zip", held)
+    for name, damaged in (("y.zip", content), ("short.zip", content[:200])):
+        (tmp_path / name).write_bytes(damaged)
+        with pytest.raises(UnreadableDelivery):
+            read_here(tmp_path / name)
 
 
 def test_a_zip_is_delivered_as_what_is_in_it(database: Database, tmp_path: Path) -> None:

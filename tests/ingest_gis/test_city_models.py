@@ -12,9 +12,6 @@ import pytest
 import shapely
 from typer.testing import CliRunner
 
-from ingest_gis import read_city_gml, read_city_model
-from ingest_gis.gdal_guard import ReadOptions
-from ingest_gis.recognise import recognise
 from tests.databases import Database
 from tests.ingest_gis.city_model_files import (
     EAST,
@@ -26,18 +23,16 @@ from tests.ingest_gis.city_model_files import (
     write_sequence,
 )
 from tests.ingest_gis.delivered_rows import take
+from tests.ingest_gis.read_here import read_here
 from twin.cli.main import app
 from twin.errors import BadInput, UnreadableDelivery
 from twin.solids import UnreadableSolid, polyhedron, read_wkb
 
 
-def read_here(path: Path, **options: Any) -> tuple[dict[str, Any], list[dict[str, Any]]]:
-    """Read in this process, with the reader the file is recognised for."""
-    reader = {"city_model": read_city_model, "city_gml": read_city_gml}[recognise(path).reader]
-    infos: list[dict[str, Any]] = []
-    rows: list[dict[str, Any]] = []
-    reader.stream(path, ReadOptions(**options), infos.append, lambda batch: rows.extend(batch.to_pylist()))
-    return infos[0], rows
+def read_rows(path: Path, **options: Any) -> tuple[dict[str, Any], list[dict[str, Any]]]:
+    """Give what the reader says and its rows."""
+    info, columns = read_here(path, **options)
+    return info, [dict(zip(columns, row, strict=True)) for row in zip(*columns.values(), strict=True)]
 
 
 @pytest.mark.parametrize("form", ["1.0", "1.1", "2.0", "sequence", "gml"])
@@ -48,7 +43,7 @@ def test_a_house_with_an_annex_is_one_row_whatever_it_comes_as(tmp_path: Path, f
         path = write_city_gml(tmp_path / "house.gml")
     else:
         path = write_city_json(tmp_path / "house.json", form)
-    info, (row,) = read_here(path)
+    info, (row,) = read_rows(path)
     assert info["crs"] == ("EPSG:4550" if form == "1.0" else "EPSG:4550+5737")
     assert (row["object_id"], row["object_type"], row["name"], row["function"]) == (
         "house",
@@ -70,7 +65,7 @@ def test_a_house_with_an_annex_is_one_row_whatever_it_comes_as(tmp_path: Path, f
 
 
 def test_of_several_levels_the_finest_is_taken_and_the_others_are_named(tmp_path: Path) -> None:
-    _, (row,) = read_here(write_city_json(tmp_path / "house.json"))
+    _, (row,) = read_rows(write_city_json(tmp_path / "house.json"))
     assert (row["_lod"], row["_lods_left_out"]) == ("2", "0")
 
 
@@ -87,7 +82,7 @@ def test_a_template_stands_where_it_is_put(tmp_path: Path) -> None:
         "geometry": [{"type": "GeometryInstance", "template": 0, "boundaries": [0], "transformationMatrix": turned}],
     }
     path.write_text(json.dumps(whole))
-    info, (row,) = read_here(path, layer="CityFurniture")
+    info, (row,) = read_rows(path, layer="CityFurniture")
     assert info["layers"] == ["Building", "CityFurniture"]
     corners = read_wkb(bytes.fromhex(row["_solid"])).corners()
     assert corners == pytest.approx(np.add([[5, 0, 12], [5, 1, 12], [3, 0, 12]], (EAST, NORTH, 0)))
@@ -102,7 +97,7 @@ def test_a_template_stands_where_it_is_put(tmp_path: Path) -> None:
 )  # fmt: skip
 def test_a_model_that_is_not_to_the_standard_is_refused(tmp_path: Path, changes: dict[str, Any]) -> None:
     with pytest.raises(UnreadableDelivery):
-        read_here(write_city_json(tmp_path / "house.json", **changes))
+        read_rows(write_city_json(tmp_path / "house.json", **changes))
 
 
 def test_an_xml_bomb_is_refused(tmp_path: Path) -> None:
@@ -112,7 +107,7 @@ def test_an_xml_bomb_is_refused(tmp_path: Path) -> None:
     rest = rest.replace("𠮷祥楼", "&a11;")
     path.write_text(f'{head}?><!DOCTYPE core:CityModel [<!ENTITY a0 "ha">{entities}]>{rest}')
     with pytest.raises(UnreadableDelivery):
-        read_here(path)
+        read_rows(path)
 
 
 def test_wkb_that_is_no_solid_is_told_apart() -> None:
@@ -141,7 +136,7 @@ def test_a_house_comes_out_as_it_went_in(database: Database, tmp_path: Path, mon
     assert report.notes["lods_left_out"] == 1
     out = tmp_path / "out.city.json"
     assert "1 (written)" in run(database, monkeypatch, "buildings", str(out), "--crs", "source", "--format", "cityjson")
-    before, after = (read_here(path)[1][0] for path in (tmp_path / "house.json", out))
+    before, after = (read_rows(path)[1][0] for path in (tmp_path / "house.json", out))
     assert read_wkb(bytes.fromhex(after["_solid"])).corners() == pytest.approx(
         read_wkb(bytes.fromhex(before["_solid"])).corners(), abs=1e-6
     )
@@ -151,7 +146,7 @@ def test_a_house_comes_out_as_it_went_in(database: Database, tmp_path: Path, mon
         assert {name: now[name] for name in now if name != "attributes"} == {
             name: was[name] for name in was if name != "attributes"
         }
-    assert read_here(out)[0]["crs"] == "EPSG:4550+5737"
+    assert read_rows(out)[0]["crs"] == "EPSG:4550+5737"
 
     run(database, monkeypatch, "buildings", str(tmp_path / "out.gpkg"))
     table = pyogrio.read_dataframe(tmp_path / "out.gpkg")
