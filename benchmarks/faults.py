@@ -87,17 +87,29 @@ def deliveries_of(folder: Path) -> list[Path]:
 
 
 def ingest_all(
-    settings: Settings, folder: Path, paths: Iterable[Path], tell: Callable[[str], None] = lambda text: None
+    settings: Settings,
+    folder: Path,
+    paths: Iterable[Path],
+    tell: Callable[[str], None] = lambda text: None,
+    *,
+    seconds: float = float("inf"),
 ) -> dict[str, list[DeliveryReport]]:
-    """Take files in, one after the other; gives the reports by the name under deliveries/."""
+    """Take files in, one after the other; gives the reports by the name under deliveries/.
+
+    seconds: after so many no further file is begun.
+    """
     reports: dict[str, list[DeliveryReport]] = {}
+    start = time.monotonic()
     for path in paths:
         began = time.monotonic()
+        if began - start > seconds:
+            tell(f"{path.name} and what follows: left out, {seconds:.0f} s are over")
+            break
         done = ingest_files(settings, [path], IngestOptions(mapping=str(folder / "mappings")))
         reports[path.relative_to(folder / "deliveries").as_posix()] = done
         read = sum(report.counts.read for report in done)
-        seconds = time.monotonic() - began
-        tell(f"{path.name}: {read:,} rows, {seconds:.1f} s, {read / seconds:,.0f} rows/s")
+        took = time.monotonic() - began
+        tell(f"{path.name}: {read:,} rows, {took:.1f} s, {read / took:,.0f} rows/s")
     return reports
 
 
@@ -188,18 +200,23 @@ def show(result: Score) -> None:
             print(f"  {title}: {item}")
 
 
+def _tell(text: str) -> None:
+    print(text, file=sys.stderr, flush=True)
+
+
 def main() -> int:
     """Run from the command line; status 1 when a fault is missed or more than one sound row in a thousand refused."""
     parser = argparse.ArgumentParser(description=str(__doc__).splitlines()[0])
     parser.add_argument("folder", type=Path, metavar="DIR", help="what `twin sample make --scale district` wrote")
     parser.add_argument("--files", action="append", help="only these, as a pattern under DIR; may be repeated")
+    parser.add_argument("--seconds", type=float, default=float("inf"), help="begin no further file after so long")
     asked = parser.parse_args()
     paths = deliveries_of(asked.folder)
     if asked.files:
         wanted = {path for pattern in asked.files for path in asked.folder.glob(pattern)}
         paths = [path for path in paths if path in wanted]
     settings = read_settings()
-    reports = ingest_all(settings, asked.folder, paths, lambda text: print(text, file=sys.stderr, flush=True))
+    reports = ingest_all(settings, asked.folder, paths, _tell, seconds=asked.seconds)
     result = score(settings, asked.folder, reports)
     show(result)
     failed = result.missed or result.files_right < len(result.files) or result.false_alarm_share > 0.001

@@ -12,13 +12,10 @@ from tests.databases import Database
 pytestmark = pytest.mark.xdist_group("planted faults")  # taken in once
 # One delivery of each format, system and way of saying where; the whole district is the benchmark's.
 TAKEN = (
-    "01_places", "02_buildings_370612001.shp", "02_buildings_370612002.gpkg", "02_buildings_370612005",
-    "02_buildings_370612006",
-    "03_addresses", "04_assets_utilities", "04_assets_lamps", "04_assets_traffic.shp", "04_assets_environment",
-    "04_assets_trees",
-    "05_lamp", "06_enterprises", "06_institutions", "06_societies", "07_", "08_hotline", "08_cover_check",
-    "08_fire_inspection",
-    "08_tower_check", "09_", "damaged",
+    "01_places", "02_buildings_370612001.shp", "02_buildings_370612006.fgb", "03_addresses", "04_assets_utilities",
+    "04_assets_environment", "04_assets_trees", "06_enterprises", "06_institutions", "07_", "08_hotline",
+    "08_cover_check",
+    "09_", "damaged",
 )  # fmt: skip
 
 
@@ -32,7 +29,7 @@ def result(module_database: Database, tmp_path_factory: pytest.TempPathFactory) 
 
 @pytest.mark.parametrize("group", ["mis-encoded", "wrong checksum", "duplicate", "shifted", "ruined by Excel", "other"])
 def test_every_planted_row_is_found_for_its_reason(result: Score, group: str) -> None:
-    assert result.planted[group] >= 20
+    assert result.planted[group] >= 10
     assert result.found[group] == result.planted[group], result.missed
     assert result.right[group] == result.planted[group], result.missed
 
@@ -43,10 +40,10 @@ def test_files_that_cannot_be_read_or_say_what_they_are_not_are_found(result: Sc
 
 
 def test_hardly_a_sound_row_is_refused(result: Score) -> None:
-    assert result.sound > 6000
+    assert result.sound > 4000
     assert result.false_alarm_share <= 0.001, result.false_alarms
 
 
 def test_rows_that_only_look_odd_are_taken(result: Score) -> None:
-    assert result.odd >= 50
+    assert result.odd >= 30
     assert result.odd_refused == []

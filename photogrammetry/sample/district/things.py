@@ -89,7 +89,7 @@ def read_thing_classes() -> tuple[ThingClass, ...]:
 def stand_things(land: Land, wanted: int) -> Things:
     """Put `wanted` assets along the streets of the cores."""
     classes = read_thing_classes()
-    counts = _counts(classes, wanted)
+    counts = counts_of_classes(classes, wanted)
     random = stream(land.seed, "district", "things")
     of_class = np.repeat(np.arange(len(classes)), counts)
     serial = np.concatenate([np.arange(count) for count in counts]) + FIRST_SERIAL
@@ -106,7 +106,7 @@ def stand_things(land: Land, wanted: int) -> Things:
     return Things(classes, of_class, serial, lattice, eastward, size, land.grid_of(lattice))
 
 
-def _counts(classes: tuple[ThingClass, ...], wanted: int) -> NDArray[np.int64]:
+def counts_of_classes(classes: tuple[ThingClass, ...], wanted: int) -> NDArray[np.int64]:
     """Share `wanted` out among the classes; none gets more than its serials allow, each gets one at least."""
     share = np.array([OFTEN.get(item.code, RARE_SHARE * (1 + int(item.code) % 7)) for item in classes], float)
     room = LAST_SERIAL - FIRST_SERIAL - 1000  # the last thousand are for planted faults

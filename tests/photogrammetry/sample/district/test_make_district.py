@@ -19,6 +19,7 @@ from ingest_gis.rules import rules
 from photogrammetry.sample.district.kinds import counts_of_kinds, record_kinds
 from photogrammetry.sample.district.make_district import UNFINISHED, make_district
 from photogrammetry.sample.district.size import DistrictSize, read_count
+from photogrammetry.sample.district.things import FIRST_SERIAL, LAST_SERIAL, counts_of_classes, read_thing_classes
 from twin.cli.main import app
 from twin.errors import BadInput
 
@@ -152,6 +153,17 @@ def test_records_are_shared_out_without_a_rest() -> None:
         counts = counts_of_kinds(wanted)
         assert sum(counts.values()) == wanted
         assert min(counts.values()) >= 10
+
+
+def test_no_class_has_more_assets_than_its_codes_have_numbers() -> None:
+    classes = read_thing_classes()
+    for wanted in (1000, 1_000_000, 10_000_000):
+        counts = counts_of_classes(classes, wanted)
+        assert counts.sum() == wanted
+        assert counts.min() >= 1
+        assert counts.max() + FIRST_SERIAL <= LAST_SERIAL
+    trees = next(at for at, item in enumerate(classes) if item.code == "0402")
+    assert counts_of_classes(classes, 1_000_000)[trees] > 100_000
 
 
 def test_a_folder_of_somebodys_is_left_alone_and_an_unfinished_one_is_begun_again(tmp_path: Path) -> None:
