@@ -3,14 +3,21 @@
 from __future__ import annotations
 
 import random
+from collections import Counter
+from dataclasses import fields
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ingest_gis.address.match import AddressMatcher
+from benchmarks.address_book import AddressBook, make_address_book
+from benchmarks.linking import Quality, judge
+from benchmarks.written_addresses import Written, write_addresses
+from ingest_gis.address.compare import GATED
+from ingest_gis.address.match import AddressMatch, AddressMatcher
 from ingest_gis.address.normalise import Normaliser, read_numeral
-from ingest_gis.address.parse import AddressParser, Gazetteer
+from ingest_gis.address.parse import AddressParser, Gazetteer, ParsedAddress
+from ingest_gis.address.register import RegisterRow
 from ingest_gis.address.similarity import road_similarity
 from tests.ingest_gis.dirty_addresses import (
     COMMUNITIES,
@@ -26,7 +33,7 @@ from tests.ingest_gis.dirty_addresses import (
 normalise = Normaliser(REGION)
 parse = AddressParser(Gazetteer.of(TOWNS, COMMUNITIES, ["正阳路", "宁海大街", "北关大街"], ["幸福小区", "街角商场"]))
 LETTERS = (
-    "牟平区宁海街道正阳路幸福小区东关社区一二三十〇零百第号楼栋幢座单元室层户院之附#"
+    "牟平区宁海街道正阳路幸福小区东关社区一二三十〇零百第号楼栋幢座单元室层户院之附组队村北侧东门甲#"
     "№＃－-～0１２３456（）() ,，、NO.市省山东烟台里巷弄A甲"
 )
 
@@ -52,6 +59,13 @@ def test_normalising_twice_changes_nothing(text: str) -> None:
         ("牟平大街8号", "牟平大街8号"),
         ("山东烟台牟平正阳路2号", "正阳路2号"),
         ("正阳路12号（临街）", "正阳路12号"),
+        ("杜家村第三村民小组十二号", "杜家村3组12号"),
+        ("正阳路十二号附三", "正阳路12-3号"),
+        ("正阳路12甲#5幢", "正阳路12甲号5栋"),
+        ("正阳路101医院3号楼", "正阳路101医院3栋"),
+        ("正阳路 1 2 号", "正阳路12号"),
+        ("⻄关⻓街⼀号", "西关长街1号"),
+        ("和平家園三號樓", "和平家园3栋"),
     ],
 )
 def test_one_way_of_writing(written: str, normalised: str) -> None:
@@ -79,6 +93,35 @@ def test_components() -> None:
     }
     assert parsed.room == "501"
     assert parsed.to_building() == "宁海街道东关社区居民委员会正阳路12-3号幸福小区3栋"
+
+
+@pytest.mark.parametrize(
+    ("written", "parts"),
+    [
+        ("杜家村3组12号", {"community": "杜家村村民委员会", "group": "3", "number": "12"}),
+        ("宁海街道宁海街道正阳路8号", {"town": "宁海街道", "road": "正阳路", "number": "8"}),
+        ("正阳路路北12号", {"road": "正阳路", "number": "12"}),
+        ("正阳路甲12号", {"road": "正阳路", "number": "12甲"}),
+        ("街角商场东门", {"compound": "街角商场"}),
+        ("正阳路12弄", {"road": "正阳路"}),
+    ],
+)
+def test_rural_sided_and_lettered_addresses(written: str, parts: dict[str, str]) -> None:
+    assert parse(normalise(written)).components() == parts
+
+
+@given(st.text(LETTERS, max_size=24))
+def test_no_digit_is_lost_by_parsing(text: str) -> None:
+    normal = normalise(text)
+    parsed = parse(normal)
+    kept = "".join(getattr(parsed, item.name) for item in fields(ParsedAddress) if item.name != "relative")
+    assert Counter(letter for letter in kept if letter.isdigit()) == Counter(c for c in normal if c.isdigit())
+
+
+@given(st.text(LETTERS, max_size=24) | st.text(max_size=24))
+def test_parsing_never_fails(text: str) -> None:
+    parsed = parse(normalise(text))
+    assert parsed.to_building() == parse(normalise(text)).to_building()
 
 
 def test_a_town_written_bare_is_not_taken_from_a_road_of_that_name() -> None:
@@ -130,6 +173,44 @@ def test_no_link_across_a_differing_gate_or_building_number(
     if match.decision == "accept" and match.entry is not None:
         assert match.entry.parsed.number == place.number
         assert match.entry.parsed.building in (place.building, "")
+
+
+@pytest.fixture(scope="module")
+def judged() -> tuple[AddressBook, AddressMatcher]:
+    """The half of the address book whose names and some of whose ways of writing were never used for tuning."""
+    book = make_address_book("judge", 3, 3000)
+    rows = [
+        RegisterRow(place.address_id, place.place, normalise(place.standard()), place.components())
+        for place in book.places
+    ]
+    return book, AddressMatcher(rows, REGION, book.towns, book.communities)
+
+
+def judge_matches(written: list[Written], matches: list[AddressMatch]) -> Quality:
+    accepted = {
+        at: (match.entry.building_id or 0, {part: getattr(match.entry.parsed, part) for part in GATED})
+        for at, match in enumerate(matches)
+        if match.decision == "accept" and match.entry is not None
+    }
+    return judge(written, accepted)
+
+
+def test_the_half_never_tuned_on(judged: tuple[AddressBook, AddressMatcher]) -> None:
+    book, matcher = judged
+    written = write_addresses(book, 4, 1500)
+    quality = judge_matches(written, matcher.match([item.text for item in written]))
+    assert quality.precision >= 0.99
+    assert quality.recall >= 0.97
+    assert quality.across == 0
+    assert quality.identifiable > 1000
+
+
+@settings(max_examples=40)
+@given(st.integers(0, 10**6))
+def test_no_number_is_ever_passed_over_however_written(judged: tuple[AddressBook, AddressMatcher], seed: int) -> None:
+    book, matcher = judged
+    written = write_addresses(book, seed, 6, unknown=0.6)
+    assert judge_matches(written, matcher.match([item.text for item in written])).across == 0
 
 
 def test_two_places_as_likely_wait_for_a_person(register: tuple[list[Place], AddressMatcher]) -> None:
