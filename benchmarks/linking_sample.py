@@ -96,9 +96,7 @@ def main() -> None:
     """Take in, link, judge, print."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("folder", type=Path)
-    parser.add_argument(
-        "--show", type=int, default=0, help="how many wrong and missed rows to print"
-    )
+    parser.add_argument("--show", type=int, default=0, help="how many wrong and missed rows to print")
     parser.add_argument("--json", action="store_true")
     arguments = parser.parse_args()
     with own_database(read_settings()) as settings:
