@@ -91,9 +91,11 @@ def upgrade() -> None:
 
     升级数据库结构。
     """
+    from twin.actions.set_aside_indexes import bring_back_abandoned
     from twin.migrations.upgrade import upgrade as bring_up_to_date
 
     before = bring_up_to_date(read_settings())
+    bring_back_abandoned(read_settings())
     typer.echo(f"数据库版本 database version: {before.revision or '-'} -> {before.newest}")
 
 
@@ -107,8 +109,10 @@ def tidy(
 
     整理数据库:更新搜索、统计和部件的存储顺序。
     """
+    from twin.actions.set_aside_indexes import bring_back_abandoned
     from twin.cluster.tidy import tidy as bring_in_order
 
+    bring_back_abandoned(read_settings())
     done = bring_in_order(read_settings(), most_s=None if minutes is None else minutes * 60)
     typer.echo(
         f"整理完成 tidied: {done.entries} search entries 搜索条目, {done.squares} squares counted 统计方格, "

@@ -48,11 +48,13 @@ def worker() -> None:
 
 def ready_database(settings: Settings) -> bool:
     """Start the private cluster if it is ours, bring the schema up to date; say whether this call started it."""
+    from twin.actions.set_aside_indexes import bring_back_abandoned
     from twin.cluster.server import start
     from twin.migrations.upgrade import upgrade
 
     started = start(settings)
     upgrade(settings)
+    bring_back_abandoned(settings)  # indexes that a load set aside before it was killed
     return started
 
 

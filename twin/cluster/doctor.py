@@ -14,7 +14,9 @@ from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from statistics import median
-from typing import Literal
+from typing import Any, Literal
+
+import psycopg
 
 from twin.cluster.machine import cores, free_mb, memory_mb
 from twin.cluster.programs import find_programs, list_programs
@@ -193,6 +195,16 @@ def _fsync_ms(folder: Path) -> float:
     return median(times)
 
 
+def _set_aside(connection: psycopg.Connection[Any]) -> Iterator[Finding]:
+    """Say which indexes a load has set aside: it goes on, or it was killed and they must be made again."""
+    there = connection.execute("SELECT to_regclass('twin.set_aside') IS NOT NULL").fetchone()
+    if there and there[0]:
+        rows = connection.execute("SELECT table_name, count(*) FROM twin.set_aside GROUP BY 1 ORDER BY 1").fetchall()
+        for table, count in rows:
+            do = "A load is going on; if not, run: twin db tidy"
+            yield Finding(f"indexes of {table}", "warning", f"{count} set aside", do)
+
+
 def _database(settings: Settings) -> Iterator[Finding]:
     state = server_state(settings)
     if state.problem:
@@ -205,6 +217,7 @@ def _database(settings: Settings) -> Iterator[Finding]:
         if row and row[0]:
             revision = connection.execute("SELECT version_num FROM twin.schema_version").fetchone()
             yield Finding("database version", "ok", str(revision[0]) if revision else "none")
+            yield from _set_aside(connection)
         else:
             yield Finding("database version", "warning", "empty", "Run: twin db upgrade")
         times = []
