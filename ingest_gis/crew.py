@@ -111,22 +111,24 @@ class Processes:
         pipe = min(self._pipes, key=lambda item: self._busy[item])
         self._at[part.first] = pipe
         self._busy[pipe] += 1
-        pipe.send(("prepare", part))
+        self._tell(pipe, "prepare", part)
 
     def load(self, first: int, verdicts: Verdicts, new: New, repeated: Sequence[Rejected]) -> None:
         """Tell the process that has a part to load it."""
-        self._at[first].send(("load", first, verdicts, new, list(repeated)))
+        self._tell(self._at[first], "load", first, verdicts, new, list(repeated))
 
     def drop(self, first: int) -> None:
         """Tell the process that has a part to let go of it."""
         pipe = self._at.pop(first)
         self._busy[pipe] -= 1
-        pipe.send(("drop", first))
+        self._tell(pipe, "drop", first)
 
     def next(self) -> Event:
         """Wait for the next message. Raises what a process raised, TwinError when one is gone."""
         ready = wait(self._pipes)
-        pipe = next(item for item in self._pipes if item in ready)
+        return self._hear(next(item for item in self._pipes if item in ready))
+
+    def _hear(self, pipe: Connection) -> Event:
         try:
             event = pipe.recv()
         except (EOFError, ConnectionError) as error:
@@ -139,6 +141,13 @@ class Processes:
         if isinstance(event, PartDone):
             self._busy[self._at.pop(event.first)] -= 1
         return event  # type: ignore[no-any-return]
+
+    def _tell(self, pipe: Connection, *message: object) -> None:
+        try:
+            pipe.send(message)
+        except ConnectionError:
+            while True:  # it has ended: its last word says why
+                self._hear(pipe)
 
     def close(self) -> None:
         """Stop the processes; what they have not settled is left undone."""

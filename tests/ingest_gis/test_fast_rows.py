@@ -92,7 +92,7 @@ def told(prepared: PreparedRows) -> tuple[Any, ...]:
 
 
 @given(ROWS)
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_both_ways_take_and_refuse_the_same(maker: PartMaker, rows: list[tuple[Any, ...]]) -> None:
     assert maker.is_fast
     wkb = [None if SHAPES[row[4]] is None else shapely.to_wkb(SHAPES[row[4]]) for row in rows]
@@ -113,7 +113,7 @@ def test_both_ways_take_and_refuse_the_same(maker: PartMaker, rows: list[tuple[A
     assert careful.direct == 0
 
 
-@given(st.lists(st.tuples(st.integers(0, 30), st.integers(0, 2)), max_size=200), st.integers(1, 50))
+@given(st.lists(st.tuples(st.integers(2, 30), st.integers(0, 2)), max_size=200), st.integers(1, 50))
 def test_repeats_are_found_as_one_by_one(rows: list[tuple[int, int]], part: int) -> None:
     seen, first, expected = SeenKeys(), {}, []
     for key, content in rows:

@@ -12,9 +12,12 @@ import pyogrio
 import pytest
 import shapely
 
+from ingest_gis.plan_delivery import IngestOptions
+from ingest_gis.run_ingest import ingest_files
 from tests.databases import Database
 from tests.ingest_gis.delivered_rows import EAST, NORTH, take
 from tests.ingest_gis.nursery import nursery
+from twin.errors import SchedulerUnavailable
 
 HOUSES = 900
 KILLS = 50
@@ -110,3 +113,20 @@ def test_overlapping_files_at_once_give_what_one_after_the_other_gives(database:
     assert names in ([(599, 897)], [(0, 897)])
     done = database.fetch("SELECT count(*), sum(read) FROM twin.batch WHERE state = 'done'")
     assert done == [(2, HOUSES + HOUSES - 300)]
+
+
+def test_a_dask_cluster_loads_the_same(database: Database, tmp_path: Path, unbroken: tuple[object, ...]) -> None:
+    from distributed import LocalCluster
+
+    path = write_houses(tmp_path / "h.gpkg", HOUSES)
+    with LocalCluster(n_workers=1, threads_per_worker=2, processes=False, dashboard_address=None) as cluster:
+        report = take(database, path, **OPTIONS, scheduler=cluster.scheduler_address)[0]
+    assert report.counts.inserted == HOUSES - 3
+    assert database.fetch(CONTENT) == unbroken[0]
+
+
+def test_a_cluster_that_does_not_answer_is_said(database: Database, tmp_path: Path) -> None:
+    path = write_houses(tmp_path / "h.gpkg", HOUSES)
+    options = IngestOptions(**OPTIONS, scheduler="tcp://127.0.0.1:1")  # type: ignore[arg-type]
+    assert isinstance(ingest_files(database.settings, [path], options)[0].error, SchedulerUnavailable)
+    assert take(database, path, **OPTIONS)[0].counts.inserted == HOUSES - 3
