@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -86,3 +87,7 @@ def _outlines(
     holes = shapely.linearrings(place(box * 0.4, court))
     made[court] = [shapely.Polygon(ring, [hole]) for ring, hole in zip(place(box, court), holes, strict=True)]
     return made
+
+
+if __name__ == "__main__":
+    write_buildings(Path(sys.argv[1]), int(sys.argv[2]))

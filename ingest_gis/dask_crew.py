@@ -24,6 +24,7 @@ from twin.errors import SchedulerUnavailable
 
 Made = tuple[PartRows, PreparedRows]
 _own = threading.local()
+_connections: list[psycopg.Connection[Any]] = []
 
 
 class DaskCrew:
@@ -71,7 +72,8 @@ class DaskCrew:
         from distributed import wait
 
         while not self._events:
-            done = wait(list(self._waiting), return_when="FIRST_COMPLETED").done
+            with self._client.as_current():
+                done = wait(list(self._waiting), return_when="FIRST_COMPLETED").done
             self._waiting -= set(done)
             self._events.extend(future.result() for future in done)
         return self._events.popleft()
@@ -79,7 +81,14 @@ class DaskCrew:
     def close(self) -> None:
         """Let go of the cluster; what is under way there is cancelled."""
         self._client.cancel(list(self._waiting))
+        self._client.run(_let_go)
         self._client.close()
+
+
+def _let_go() -> None:
+    """Close the connections of this worker's threads; a thread that is still at work loses its part."""
+    while _connections:
+        _connections.pop().close()
 
 
 def _prepare(plan: WorkPlan, part: PartRows) -> Made:
@@ -102,11 +111,9 @@ def _load(
 def _tools(plan: WorkPlan) -> tuple[PartMaker, PartLoader]:
     """Give this thread's own connection and what it has read for this delivery."""
     if getattr(_own, "run", None) != plan.load.run or plan.load.run is None:
-        connection: psycopg.Connection[Any] | None = getattr(_own, "connection", None)
-        if connection is not None:
-            connection.close()
-        _own.connection = server.connect(plan.settings, "ingest", autocommit=True)
-        _own.tools = part_maker(_own.connection, plan), PartLoader(_own.connection, plan.load)
+        connection = server.connect(plan.settings, "ingest", autocommit=True)
+        _connections.append(connection)
+        _own.tools = part_maker(connection, plan), PartLoader(connection, plan.load)
         _own.run = plan.load.run
     tools: tuple[PartMaker, PartLoader] = _own.tools
     return tools

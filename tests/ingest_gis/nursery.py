@@ -75,6 +75,8 @@ class Nursery:
         assert self._forker.stdin is not None
         self._forker.stdin.close()
         self._forker.wait()
+        assert self._forker.stdout is not None
+        self._forker.stdout.close()
 
     def _line(self) -> str:
         assert self._forker.stdout is not None
