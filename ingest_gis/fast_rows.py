@@ -64,7 +64,6 @@ class PartMaker:
             mapping.target == "building"
             and {item.name for item in fields} <= {"key", GRID, *WRITE}
             and mapping.class_column is None
-            and SOLID not in columns
             and position_kind(mapping, [*columns, "_wkb"]) == "geometry"
             and crs is not None
             and self._key is not None
@@ -73,7 +72,8 @@ class PartMaker:
 
     def prepare(self, batch: pa.RecordBatch, raw_hashes: bytes) -> PreparedRows:
         """Check and transform one part. raw_hashes: N x 16 bytes, of the rows as delivered."""
-        if not self.is_fast or batch.num_rows < SMALLEST or "_wkb" not in batch.schema.names:
+        has_solids, has_shapes = SOLID in batch.schema.names, "_wkb" in batch.schema.names
+        if not self.is_fast or batch.num_rows < SMALLEST or has_solids or not has_shapes:
             return self._carefully(batch, raw_hashes, np.arange(batch.num_rows))
         keys, columns, sound = self._read_fields(batch)
         if self._crs is None:

@@ -87,6 +87,9 @@ def _undo(cursor: psycopg.Cursor[Any], batch_id: int, target: str, actor_name: s
     if target in WITH_PRIVATE:
         for section in ("private_undo", "private_remove", "private_restore", "private_again"):
             run(section)
+    if target == "building":
+        for section in ("model_remove", "model_again"):
+            run(section)
     if target == "address":
         run("let_go")
     done = RolledBack(batch_id, run("remove"), restored)

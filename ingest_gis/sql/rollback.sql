@@ -59,6 +59,19 @@ FROM private_undo u WHERE u.row_id = p.{key} AND u.operation = 'U';
 INSERT INTO private.{table} SELECT r.* FROM private_undo u
   CROSS JOIN LATERAL jsonb_populate_record(NULL::private.{table}, u.old_row) r WHERE u.operation = 'D';
 
+-- :model_remove  how delivered solids hang together goes with them ...
+DELETE FROM twin.building_model m USING undo u WHERE u.row_id = m.building_id AND m.batch_id = %(batch_id)s;
+
+-- :model_again  ... and what it was before comes back
+INSERT INTO twin.building_model
+SELECT r.* FROM (
+  SELECT DISTINCT ON (v.row_id) v.row_id, v.old_row FROM history.version v
+  WHERE v.request_id = %(request)s AND v.table_name = 'building_model' AND v.operation = 'U'
+  ORDER BY v.row_id, v.version_id
+) earlier JOIN undo u ON u.row_id = earlier.row_id AND u.old_row IS NOT NULL
+  CROSS JOIN LATERAL jsonb_populate_record(NULL::twin.building_model, earlier.old_row) r
+ON CONFLICT (building_id) DO NOTHING;
+
 -- :let_go  an entity's address is looked for again by the next linking
 UPDATE twin.entity e SET address_id = NULL FROM undo u WHERE u.old_row IS NULL AND e.address_id = u.row_id;
 

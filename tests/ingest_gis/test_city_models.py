@@ -12,6 +12,7 @@ import pytest
 import shapely
 from typer.testing import CliRunner
 
+from ingest_gis.rollback import roll_back
 from tests.databases import Database
 from tests.ingest_gis.city_model_files import (
     EAST,
@@ -159,3 +160,23 @@ def test_a_house_comes_out_as_it_went_in(database: Database, tmp_path: Path, mon
 
     (again,) = take(database, tmp_path / "house.json")
     assert again.counts.unchanged == 1
+
+    # A changed model, taken back: the faces and how they hang together are again what they were.
+    whole = json.loads((tmp_path / "house.json").read_text())
+    whole["vertices"][8][2] += 1500
+    del whole["CityObjects"]["house"]["geometry"][1]["semantics"]
+    (tmp_path / "higher.json").write_text(json.dumps(whole))
+    (changed,) = take(database, tmp_path / "higher.json")
+    assert (changed.counts.changed, standing(database)) == (1, [(20.5, 0, 1)])
+    assert roll_back(database.settings, int(changed.batch or 0), "test").restored == 1
+    assert standing(database) == [(19.0, len(FACES), 1)]
+    assert roll_back(database.settings, int(report.batch or 0), "test").removed == 1
+    assert standing(database) == []
+
+
+def standing(database: Database) -> list[tuple[Any, ...]]:
+    """Give each building's roof, how many faces say what they are, and how many models there are."""
+    return database.fetch(
+        "SELECT b.roof_h_m, jsonb_array_length(m.model #> '{parts,0,values}'), count(*) OVER () "
+        "FROM twin.building b JOIN twin.building_model m USING (building_id) WHERE b.valid_to IS NULL"
+    )

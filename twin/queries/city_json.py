@@ -35,7 +35,9 @@ class CityJsonFile:
         if building.solid is None:
             raise ValueError("a building without a solid")
         solid = building.solid.moved(move)
-        parts = (building.model or {}).get("parts") or [_plain_part(building, solid)]
+        parts = (building.model or {}).get("parts") or []
+        if sum(sum(part["shells"]) for part in parts) != len(solid.faces):  # no model, or one of other faces
+            parts = [_plain_part(building, solid)]
         start = 0
         ids = [self._free(str(part["id"])) for part in parts]
         for at, (name, part) in enumerate(zip(ids, parts, strict=True)):
