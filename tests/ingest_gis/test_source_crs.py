@@ -19,6 +19,7 @@ from ingest_gis.source_crs import find_source_crs, read_declared, to_metres
 from ingest_gis.zones import into_one_zone
 from tests.databases import Database
 from tests.ingest_gis.delivered_rows import EAST, NORTH, Row, asset_rows, lonlat, take, write_csv, write_places
+from tests.ingest_gis.format_files import write
 from twin.errors import DatumUnsure, UnknownCrs
 
 # A local system as a city's survey office has one: its own meridian, false origin, no code.
@@ -144,7 +145,7 @@ def degrees_text(value: float, side: str) -> str:
 
 
 def test_systems_heights_and_angles_through_twin_ingest(database: Database, tmp_path: Path) -> None:
-    """One district, four deliveries: a local system, the neighbouring zone, angles in words, points with heights."""
+    """One district: a local system, a drawing, the neighbouring zone, angles in words, points with heights."""
     take(database, write_places(tmp_path / "places.gpkg"))
     rows = asset_rows(40)
     to_local = Transformer.from_crs(4550, LOCAL, always_xy=True)
@@ -160,6 +161,15 @@ def test_systems_heights_and_angles_through_twin_ingest(database: Database, tmp_
         "SELECT max(abs(ST_X(geom_m) - %s - 2 * (right(code, 6)::int %% 200))) FROM twin.asset", (EAST,)
     )
     assert off[0][0] < 1e-3
+
+    (drawing,) = take(database, write(tmp_path, "DXF"))
+    assert (drawing.counts.read, drawing.counts.inserted, set(drawing.reasons)) == (10, 2, {"class_unknown"})
+    assert drawing.crs == "EPSG:4550"
+    drawn = database.fetch(
+        "SELECT c.code, a.attributes ->> '编号', (a.attributes ->> '功率W')::int, GeometryType(a.geom_m) "
+        "FROM twin.asset a JOIN twin.class c USING (class_id) JOIN twin.batch b USING (batch_id) WHERE b.file = 'houses.dxf' ORDER BY 1"
+    )
+    assert drawn == [("0118", "LD-0012", 150, "POINT"), ("2116", None, None, "LINESTRING")]
 
     mixed = [*rows[:30], *moved(rows[30:], to_120)]
     (zones,) = take(database, write_csv(tmp_path / "zones.csv", mixed), crs="EPSG:4550")
