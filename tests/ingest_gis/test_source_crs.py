@@ -167,7 +167,8 @@ def test_systems_heights_and_angles_through_twin_ingest(database: Database, tmp_
     assert drawing.crs == "EPSG:4550"
     drawn = database.fetch(
         "SELECT c.code, a.attributes ->> '编号', (a.attributes ->> '功率W')::int, GeometryType(a.geom_m) "
-        "FROM twin.asset a JOIN twin.class c USING (class_id) JOIN twin.batch b USING (batch_id) WHERE b.file = 'houses.dxf' ORDER BY 1"
+        "FROM twin.asset a JOIN twin.class c USING (class_id) JOIN twin.batch b USING (batch_id) "
+        "WHERE b.file = 'houses.dxf' ORDER BY 1"
     )
     assert drawn == [("0118", "LD-0012", 150, "POINT"), ("2116", None, None, "LINESTRING")]
 
