@@ -9,6 +9,7 @@ from urllib.parse import quote
 
 import pytest
 from starlette.testclient import TestClient
+from typer.testing import CliRunner
 
 from api import review_examples as examples
 from api.app import create_app
@@ -16,6 +17,7 @@ from tests.api.conftest import LIMITS
 from tests.api.review_city import add_reviews
 from tests.api.small_city import insert_small_city
 from tests.databases import Database, fresh_database
+from twin.cli.link import app
 from twin.settings import Settings
 
 HERE = {"base_url": "http://127.0.0.1", "client": ("127.0.0.1", 50000)}
@@ -232,3 +234,19 @@ def test_a_name_is_asked_for_and_other_sites_are_refused(desk: Desk) -> None:
     own = {**desk.who(), "Origin": "http://127.0.0.1"}
     assert desk.client.post("/links/review/release", json={}, headers=own).status_code == 200
     assert desk.client.get("/links/review", headers=desk.who("长" * 61)).status_code == 422
+
+
+def test_the_same_queue_in_a_terminal(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TWIN_DATABASE_URL", str(desk.database.settings.database_url))
+    monkeypatch.setenv("COLUMNS", "160")
+    # The second place accepted, taken back, the first accepted; the next: another place by its code; then enough.
+    keys = "2a u a\ns o b 3706120010010001\n q"
+    result = CliRunner().invoke(app, ["review", "--one-by-one", "--by", "王主任"], input=keys, catch_exceptions=False)
+    assert result.exit_code == 0, result.output
+    assert "[105]号" in result.output
+    assert "301室" in result.output  # whoever runs the twin's own command may see whole addresses
+    assert "本次决定 decided: 2" in result.output
+    assert desk.states("FH1") == [("accepted", "王主任"), ("set_aside", None)]
+    assert desk.states("FH2") == [("review", None)] * 2
+    assert desk.states("FH3")[0] == ("accepted", "王主任")
+    assert desk.database.fetch("SELECT count(*) FROM twin.review_claim") == [(0,)]

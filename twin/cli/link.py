@@ -112,6 +112,10 @@ def review(
     asset: Annotated[str | None, typer.Option(help="Code of the asset chosen.")] = None,
     address: Annotated[str | None, typer.Option(help="Code of the address chosen.")] = None,
     by: By = None,
+    one_by_one: Annotated[
+        bool, typer.Option("--one-by-one", help="Go through the queue with a key for each decision.")
+    ] = False,
+    department: Annotated[str | None, typer.Option(help="--one-by-one: only this department's (code).")] = None,
     limit: Annotated[int, typer.Option(help="How many to list.")] = 50,
     as_json: AsJson = False,
 ) -> None:
@@ -119,10 +123,19 @@ def review(
 
     Example: twin link review
 
+    Example: twin link review --one-by-one --by 王主任
+
     Example: twin link review --accept 17 --by 王主任
 
     Example: twin link review --record 5 --building 3706120010010001
     """
+    if one_by_one:
+        from twin.cli.review_terminal import ReviewTerminal
+        from twin.queries.link_review import QueueAsked
+
+        decided = ReviewTerminal(read_settings(), _person(by), Console(), QueueAsked(department)).run()
+        typer.echo(f"本次决定 decided: {decided}")
+        return
     if accept is None and reject is None and record is None and entity is None:
         _show_queue(limit, as_json)
         return
