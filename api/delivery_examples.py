@@ -10,6 +10,7 @@ _UPLOAD = "0b9f2f6e-6d0f-4f0e-9a53-2f1f6f1f7c11"
 _DEPARTMENT = {"code": "housing", "name_zh": "住房和城乡建设局", "name_en": "Housing and Construction"}
 UPLOAD: dict[str, Any] = {"upload": _UPLOAD, "name": "报修工单.xlsx", "bytes": 18211, "sha256": "9f86d081884c7d65"}
 STARTED: dict[str, Any] = {"upload": _UPLOAD, "job_id": "5a2f6d60-43a5-4f0c-8f0b-6a1d5f3f7a10"}
+ROLLING_BACK: dict[str, Any] = {"batch": 3, "job_id": STARTED["job_id"]}
 CANCELLED: dict[str, Any] = {"cancelled": True}
 CHOICES: dict[str, Any] = {
     "departments": [_DEPARTMENT],
@@ -81,6 +82,7 @@ RESULT: dict[str, Any] = {
         "mapping": None,
         "crs": None,
         "datum": "auto",
+        "complete": False,
         "of_file": {},
         "files": ["报修工单.xlsx"],
         "given_by": "王主任",

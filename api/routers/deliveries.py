@@ -59,6 +59,7 @@ class DeliveryAsked(BaseModel):
     mapping: Annotated[str | None, Field(max_length=60)] = None
     crs: Annotated[str | None, Field(max_length=320)] = None
     datum: Datum = "auto"
+    complete: bool = False
     of_file: Annotated[dict[str, FileAnswer], Field(max_length=100)] = {}
 
     def checked(self) -> dict[str, Any]:
@@ -197,6 +198,23 @@ async def one(services: ServicesOf, actor: MayDeliver, batch: BatchId) -> Respon
     if found is None:
         raise absent("batch", str(batch))
     return _json(found)
+
+
+@router.post("/deliveries/{batch}/roll-back", summary="Take a batch back 整批撤回",
+             responses=answers(examples.ROLLING_BACK, writes=True))  # fmt: skip
+async def roll_back(services: ServicesOf, actor: MayDeliver, person: Named, batch: BatchId) -> Response:
+    """Queue a job: what the batch inserted goes, what it changed or ended is again what it was. Later batches first."""
+
+    def queue(cursor: Any) -> UUID:
+        cursor.execute("SELECT state FROM twin.batch WHERE batch_id = %s", (batch,))
+        if cursor.fetchone() is None:
+            raise absent("batch", str(batch))
+        job = enqueue(cursor.connection, "delivery.roll_back", str(batch), {}, Actor(person, role="system"))
+        cursor.execute("SELECT audit.write('delivery.roll_back', %s)", (f"batch {batch}",))
+        return job
+
+    job_id = await on_behalf(services, actor, "roll back a delivery", queue)
+    return _json({"batch": batch, "job_id": job_id})
 
 
 @router.get("/deliveries/{batch}/rejected", summary="Rows set aside 被拒收的行",

@@ -174,6 +174,20 @@ def test_a_job_is_cancelled_before_it_begins(desk: Desk) -> None:
     run_worker(desk.database.settings, registry(desk.database.settings), until_empty=True)
 
 
+def test_a_whole_batch_is_taken_back(desk: Desk) -> None:
+    text = "工单编号,报修地址,报修内容\r\nBX2026119901,政府大街101号,灯不亮\r\n"
+    done = desk.run(desk.hand_in("误交.csv", text.encode())["upload"], "take_in")["taken"]
+    batch = done["batches"][0]
+    answer = desk.client.post(f"/deliveries/{batch}/roll-back", headers=WHO)
+    assert answer.json().keys() == examples.ROLLING_BACK.keys()
+    run_worker(desk.database.settings, registry(desk.database.settings), until_empty=True)
+    job = desk.get(f"/jobs/{answer.json()['job_id']}")
+    assert (job["state"], job["result"]) == ("done", {"batch": batch, "removed": 1, "restored": 0})
+    assert desk.get(f"/deliveries/{batch}")["state"] == "rolled_back"
+    assert desk.database.fetch("SELECT count(*) FROM twin.record WHERE source_key = 'BX2026119901'") == [(0,)]
+    assert desk.client.post("/deliveries/999999/roll-back", headers=WHO).status_code == 404
+
+
 def test_too_large_too_many_too_strange(desk: Desk) -> None:
     first = desk.hand_in("a.csv", b"a")["upload"]
     desk.hand_in("b.csv", b"b", upload=first)

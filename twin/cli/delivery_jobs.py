@@ -108,6 +108,7 @@ def _options(job: JobRun, asked: dict[str, Any], dry_run: bool) -> IngestOptions
         department=asked.get("department"),
         crs=asked.get("crs"),
         datum=asked.get("datum") or "auto",
+        complete=bool(asked.get("complete")),
         dry_run=dry_run,
         actor=job.requested_by or "desk",
     )
@@ -143,6 +144,14 @@ def _link(settings: Settings, job: JobRun, batches: list[int]) -> dict[str, Any]
     reader = Actor(who, role="system", purpose="outcome of a delivery")
     with server.connect(settings, "app") as connection, transaction(connection, reader):
         return dict(outcome(connection, batches))
+
+
+def roll_back_delivery(settings: Settings, job: JobRun) -> dict[str, Any]:
+    """Take a whole batch back. The job's subject is its number."""
+    from ingest_gis.rollback import roll_back
+
+    job.report("roll_back", 0.0, "正在撤回", "taking it back")
+    return vars(roll_back(settings, int(job.subject), job.requested_by or "desk"))
 
 
 def _summary(document: dict[str, Any]) -> dict[str, Any]:

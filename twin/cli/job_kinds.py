@@ -33,9 +33,10 @@ class JobProgress:
 def registry(settings: Settings) -> dict[str, Callable[[JobRun], dict[str, Any] | None]]:
     """Give the function of each kind of job.
 
-    survey.run processes and publishes a survey; delivery.check and delivery.take_in handle what was handed in.
+    survey.run processes and publishes a survey; delivery.check, delivery.take_in and
+    delivery.roll_back handle what was handed in.
     """
-    from twin.cli.delivery_jobs import check_delivery, take_delivery_in
+    from twin.cli.delivery_jobs import check_delivery, roll_back_delivery, take_delivery_in
 
     def run_survey_job(job: JobRun) -> dict[str, Any]:
         from photogrammetry.survey import run_survey
@@ -53,4 +54,5 @@ def registry(settings: Settings) -> dict[str, Callable[[JobRun], dict[str, Any] 
         "survey.run": run_survey_job,
         "delivery.check": lambda job: check_delivery(settings, job),
         "delivery.take_in": lambda job: take_delivery_in(settings, job),
+        "delivery.roll_back": lambda job: roll_back_delivery(settings, job),
     }

@@ -133,7 +133,7 @@ def review(
         from twin.cli.review_terminal import ReviewTerminal
         from twin.queries.link_review import QueueAsked
 
-        decided = ReviewTerminal(read_settings(), _person(by), Console(), QueueAsked(department)).run()
+        decided = ReviewTerminal(read_settings(), acting_person(by), Console(), QueueAsked(department)).run()
         typer.echo(f"本次决定 decided: {decided}")
         return
     if accept is None and reject is None and record is None and entity is None:

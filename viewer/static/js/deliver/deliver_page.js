@@ -29,7 +29,7 @@ class DeliverPage {
   async start() {
     await this.desk.start();
     const { language, desk } = this;
-    this.history = new History(find("#history"), { language, ask: (path, options) => desk.ask(path, options), onProblem: (problem) => desk.show(problem) });
+    this.history = new History(find("#history"), { language, ask: (path, options) => desk.ask(path, options), onProblem: (problem) => desk.show(problem), onTold: (title, text) => desk.notices.show("told", { tone: "care", title, text }) });
     this.bindDrop();
     const on = (selector, run) => find(selector).addEventListener("click", run);
     on("#check", () => this.run("check"));
@@ -129,7 +129,7 @@ class DeliverPage {
   // ---- jobs
   asked() {
     const value = (selector) => find(selector).value.trim() || null;
-    return { department: value("#department"), mapping: value("#mapping"), crs: value("#crs"), datum: value("#datum") ?? "auto", of_file: this.answers };
+    return { department: value("#department"), mapping: value("#mapping"), crs: value("#crs"), datum: value("#datum") ?? "auto", complete: find("#complete").checked, of_file: this.answers };
   }
 
   async run(step) {
@@ -157,7 +157,8 @@ class DeliverPage {
       this.desk.show(problem);
     }
     this.draw();
-    find(this.stage === "checked" && !find("#take-in").disabled ? "#take-in" : "#result-title").focus();
+    find("#result-title").focus({ preventScroll: true });
+    find("#result").scrollIntoView({ block: "start" });
   }
 
   async cancel() {
@@ -173,6 +174,7 @@ class DeliverPage {
     this.reset();
     for (const selector of ["#department", "#mapping", "#crs"]) find(selector).value = "";
     find("#datum").value = "auto";
+    find("#complete").checked = false;
     this.draw();
     find("#file-input").focus();
   }

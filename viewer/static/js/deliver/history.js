@@ -2,23 +2,48 @@
 
 import { element, icon, refill } from "../elements.js";
 import { inLanguage } from "../desk/desk_api.js";
+import { watchJob } from "./job_watch.js";
 
 const PAGE = 20;
+const CAN_GO_BACK = new Set(["building", "address", "asset", "entity", "record"]);
 const STATE_TONES = { done: "good", running: "care", failed: "bad", rolled_back: "" };
 
 export class History {
-  /** node: the section. ask(path, options): the API. actions: {mend(batch)}. */
-  constructor(node, { language, ask, onProblem, actions }) {
+  /** node: the section. ask(path, options): the API. onProblem(problem), onTold(title, text): show it. */
+  constructor(node, { language, ask, onProblem, onTold }) {
     this.node = node;
     this.language = language;
     this.ask = ask;
     this.onProblem = onProblem;
-    this.actions = actions;
+    this.onTold = onTold;
     this.items = [];
     this.refused = [];
     this.more = false;
     node.querySelector("#history-more").addEventListener("click", () => this.load({ further: true }));
+    const dialog = document.querySelector("#roll-back");
+    dialog.addEventListener("close", () => dialog.returnValue === "yes" && this.rollBack(Number(dialog.dataset.batch)));
     language.onSwitch(() => this.draw());
+  }
+
+  /** Ask before a batch is taken back. */
+  confirm(batch) {
+    const dialog = document.querySelector("#roll-back");
+    dialog.dataset.batch = batch.batch;
+    dialog.returnValue = "";
+    dialog.querySelector("#roll-back-text").textContent = this.language.text("deliver.roll_back.text", { file: batch.file, batch: batch.batch });
+    dialog.showModal();
+  }
+
+  async rollBack(number) {
+    const { language } = this;
+    try {
+      const { job_id } = await this.ask(`/deliveries/${number}/roll-back`, { method: "POST" });
+      const job = await watchJob(job_id, () => {});
+      await this.load();
+      if (job?.state !== "done") this.onTold(language.text("deliver.roll_back.failed"), inLanguage(language.pick(job, "message"), language.current));
+    } catch (problem) {
+      this.onProblem(problem);
+    }
   }
 
   async load({ further = false } = {}) {
@@ -98,7 +123,10 @@ export class History {
         this.ask(`/deliveries/${number}/rejected?n=20`),
       ]);
       refill(body, this.linked(batch), this.reasons(batch), this.table(batch, rejected));
-      if (!batch.reasons.length && !batch.rejected) body.append(element("p", { class: "nothing", text: language.text("deliver.none_rejected") }));
+      if (CAN_GO_BACK.has(batch.target) && batch.state !== "rolled_back" && batch.state !== "running") {
+        body.append(element("p", { class: "batch-actions" }, element("button", { type: "button", class: "plain-button danger-button", text: language.text("deliver.roll_back"), on: { click: () => this.confirm(batch) } })));
+      }
+      if (!batch.reasons.length && !batch.rejected) body.prepend(element("p", { class: "nothing", text: language.text("deliver.none_rejected") }));
     } catch (problem) {
       this.onProblem(problem);
     }

@@ -1,0 +1,114 @@
+"""Delivering files: a bad workbook checked, taken in, mended, linked; what the page asks; both languages; closed."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import BrowserContext
+
+from tests.api.delivered_files import bad_workbook
+from tests.api.small_city import insert_small_city
+from tests.browser.conftest import ServedCity, served
+from tests.browser.desk_page import DeskPage
+from tests.browser.officer_walk import hand_in, open_newest_batch, walk
+from tests.browser.test_accessibility import FAINT_TEXTS, NAMELESS
+from tests.databases import fresh_database
+from twin.cli.job_kinds import registry
+from twin.jobs.queue import run_worker
+from twin.settings import Settings
+
+pytestmark = [pytest.mark.browser, pytest.mark.xdist_group("browser")]  # one Chromium at a time
+
+
+@pytest.fixture(scope="module")
+def office(settings: Settings, tmp_path_factory: pytest.TempPathFactory) -> Iterator[ServedCity]:
+    """A small city of these tests' own: what they deliver and link would be seen by the others."""
+    with fresh_database(settings, tmp_path_factory.mktemp("office") / "var") as database:
+        with database.connect("owner") as connection:
+            facts = insert_small_city(connection, database.settings.data_dir)
+        with served(database.settings) as root:
+            yield ServedCity(root, facts, database)
+
+
+@contextmanager
+def worker(settings: Settings) -> Iterator[None]:
+    """Work off jobs beside the test: in a thread, which may have an event loop of its own."""
+    enough = threading.Event()
+
+    def work() -> None:
+        while not enough.wait(0.1):
+            run_worker(settings, registry(settings), until_empty=True)
+
+    thread = threading.Thread(target=work)
+    thread.start()
+    yield
+    enough.set()
+    thread.join()
+
+
+def test_a_bad_workbook_is_mended_and_linked(context: BrowserContext, office: ServedCity, tmp_path: Path) -> None:
+    workbook = tmp_path / "报修工单.xlsx"
+    workbook.write_bytes(bad_workbook())
+    seen: dict[str, str] = {}
+
+    def look(page: DeskPage, name: str) -> None:
+        seen[name] = page.text("main")
+        assert page.page.evaluate(FAINT_TEXTS) == [], name
+        assert page.page.evaluate(NAMELESS) == [], name
+
+    with worker(office.database.settings):
+        walk(context, office.root, workbook, tmp_path, look)
+    assert "还没有交付过文件" not in seen["deliver-empty"]
+    assert "检查完毕，还没有写入" in seen["deliver-checked"]
+    assert "编码被 Excel 变成了科学计数法，后几位已丢失" in seen["deliver-checked"]
+    assert "数据第 5 行" in seen["deliver-checked"]
+    assert "关联到地点" in seen["deliver-taken"]
+    assert "3.70612E+15" in seen["deliver-rejected"]
+    assert "全部可收" in seen["deliver-mended"]
+    counts = "SELECT file, inserted, rejected FROM twin.batch ORDER BY batch_id DESC LIMIT 2"
+    assert office.database.fetch(counts) == [("mended.csv", 2, 0), ("报修工单.xlsx", 4, 3)]
+    linked = office.database.fetch(
+        "SELECT count(DISTINCT record_id) FROM twin.link JOIN twin.record USING (record_id) "
+        "WHERE source_key LIKE 'BX20261101%' AND link.state = 'accepted'"
+    )
+    assert linked[0][0] >= 4
+
+
+def test_the_page_asks_what_a_file_is_and_is_read_in_english_on_a_phone(
+    context: BrowserContext, office: ServedCity, tmp_path: Path
+) -> None:
+    strange = tmp_path / "ledger.csv"
+    strange.write_text("甲,乙\n1,2\n", encoding="utf-8")
+    page = DeskPage.enter(context, office.root, "/deliver", language="en")
+    page.page.set_viewport_size({"width": 390, "height": 800})
+    with worker(office.database.settings):
+        hand_in(page, strange)
+        assert "What is in this file?" in page.text("#result")
+        assert page.page.is_disabled("#take-in")
+        page.page.select_option(".ask-list select", "repairs")
+        page.page.click(".ask-list button")
+        page.until("document.querySelector('.file-result .counts') !== null && !document.body.matches('.working')")
+    assert "A required value is missing" in page.text("#result")
+    open_newest_batch(page)
+    assert page.page.evaluate("document.querySelector('main').scrollWidth <= innerWidth")
+    assert page.page.evaluate(FAINT_TEXTS) == []
+    page.close()
+
+
+def test_a_closed_desk_and_a_missing_server_say_so(context: BrowserContext, office: ServedCity) -> None:
+    with served(replace(office.database.settings, desk="closed")) as root:
+        page = DeskPage.enter(context, root, "/deliver")
+        assert page.text("#closed h2") == "这台电脑不能交付"
+        assert page.page.is_hidden("#work")
+        page.close(provoked="/deliveries")
+    page = DeskPage.enter(context, office.root, "/deliver", language="en")
+    page.page.route("**/deliveries/files*", lambda route: route.abort())
+    page.page.set_input_files("#file-input", [{"name": "a.csv", "mimeType": "text/csv", "buffer": b"a"}])
+    page.until("document.querySelector('#files .chip-bad') !== null")
+    assert page.page.is_hidden("#take-in")
+    page.close(provoked="/deliveries/files")
