@@ -20,7 +20,7 @@ import resource
 import sys
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from typing import Any
 
@@ -178,7 +178,10 @@ def _cpu_s(settings: Settings) -> float:
         row = connection.execute("SELECT pg_backend_pid()").fetchone()
         backend = psutil.Process(int(row[0]) if row else 0)
         postmaster = backend.parent() or backend
-    return used + sum(sum(process.cpu_times()[:4]) for process in (postmaster, *postmaster.children()))
+        for process in (postmaster, *postmaster.children()):
+            with suppress(psutil.NoSuchProcess):  # a backend that has just ended counts with the postmaster's children
+                used += sum(process.cpu_times()[:4])
+    return used
 
 
 def _rate(report: LinkReport) -> float:

@@ -68,7 +68,7 @@ def _cascade(
         if any(link.state == "accepted" for link in by_address) or subject.firm_building_id is None:
             return [*found, *by_address]
     if firm := _firm_by_code(subject):
-        return [*found, firm]
+        return [*found, _unless_elsewhere(firm, match, places)]
     if found:
         return found
     if subject.point is not None and (by_class := _asset_by_class(subject, subject.point, places)):
@@ -246,6 +246,14 @@ def _unless_contradicted(link: LinkProposal, match: AddressMatch | None, places:
         return link
     zh, en = "但地址的门牌、楼栋号与此楼的登记地址不同", "but the address states other numbers than this building's"
     return replace(link, state="review", reason_zh=f"{link.reason_zh}; {zh}", reason_en=f"{link.reason_en}; {en}")
+
+
+def _unless_elsewhere(link: LinkProposal, match: AddressMatch | None, places: KnownPlaces) -> LinkProposal:
+    """Where a firm is says nothing of a record whose own address states other numbers, or a place near something."""
+    if match is not None and match.given.relative:
+        zh, en = "但记录自己的地址是相对位置", "but the record's own address is a place near something"
+        return replace(link, state="review", reason_zh=f"{link.reason_zh}; {zh}", reason_en=f"{link.reason_en}; {en}")
+    return _unless_contradicted(link, match, places)
 
 
 # ---- by name and grid

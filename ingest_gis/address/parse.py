@@ -6,6 +6,8 @@ import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field, fields
 
+from pypinyin import lazy_pinyin
+
 TOWN_ENDINGS = ("街道办事处", "街道办", "街办", "办事处", "街道", "镇政府", "镇", "乡")
 COMMUNITY_ENDINGS = ("社区居民委员会", "社区居委会", "居民委员会", "居委会", "社区", "村民委员会", "村委会", "村")
 COMPOUND_ENDINGS = (
@@ -22,6 +24,7 @@ SECOND_NUMBER = re.compile(r"(?P<building>\d+)号(?=$|\d+单元|\d+层|\d+室|[^
 UNIT = re.compile(r"(?P<unit>\d+)单元")
 FLOOR = re.compile(r"(?P<floor>\d+)层")
 ROOM = re.compile(r"(?P<room>[A-Z]?\d+(?:-\d+)?)室")
+TOWN_LIKE = re.compile(rf"(?P<name>[^\d路街号]{{2,4}}?)(?:{'|'.join(TOWN_ENDINGS)})")
 UNREAD = re.compile(r"\d|^[A-Z甲乙丙丁]")
 # Where along the road a house stands says nothing its number does not: 正阳路路北12号.
 SIDE = re.compile(r"(?:路|街)?[东西南北](?:侧|边|面)?(?=[\d甲乙丙丁])")
@@ -195,7 +198,19 @@ class AddressParser:
             rest = tail.removeprefix(ending or "")
             again = next((item for item in (name + (ending or ""), official[name]) if rest.startswith(item)), "")
             return rest.removeprefix(again)  # a form that prints the town, and a clerk who writes it too
-        return text
+        return self._take_town_with_slip(text, found) if part == "town" else text
+
+    def _take_town_with_slip(self, text: str, found: dict[str, str]) -> str:
+        """Take a town written with letters that sound like its own, 笼泉镇 for 龙泉镇: only with its ending."""
+        match = TOWN_LIKE.match(text)
+        if match is None:
+            return text
+        heard = tuple(lazy_pinyin(match["name"]))
+        same = [official for bare, official in self._official_towns.items() if tuple(lazy_pinyin(bare)) == heard]
+        if len(same) != 1:
+            return text
+        found["town"] = same[0]
+        return text[match.end() :]
 
     def _stands_alone(self, text: str, tail: str) -> bool:
         """Tell whether what follows a bare name begins an address of its own (宁海正阳路..., but not 宁海大街...)."""

@@ -163,13 +163,20 @@ def test_code_point_and_name_beside_the_address(database: Database) -> None:
         "FROM twin.entity"
     )
     firm = add_record(database, "credit code", {"统一社会信用代码": "91370612MA3C000012"})
+    credit = {"credit_code": "91370612MA3C000012"}
+    branch = add_record(database, "credit code, another number", {**credit, "address": unknown})
+    beside = add_record(database, "credit code, near something", {**credit, "address": f"{place.road}路口向北190米"})
     name = add_record(database, "name", {"单位名称": "烟台金海商贸有限公司", "联系电话": "13800000001"})
     run_links(database.settings, ONE)
-    found = {row[1]: row[2:5] for row in database.fetch(LINKS) if row[1] in (wrong, none, far, firm, name)}
+    found = {
+        row[1]: row[2:5] for row in database.fetch(LINKS) if row[1] in (wrong, none, far, firm, name, branch, beside)
+    }
     assert found[wrong] == (place.place, "point", "review")  # the point says this house, the address another number
     assert found[none] == (place.place, "point", "accepted")
     assert found[far][2] == "review"
     assert found[firm] == (2, "code", "accepted")
+    assert found[branch] == (2, "code", "review")  # the firm is there, the address states a number nobody has
+    assert found[beside] == (2, "code", "review")
     assert found[name] == (2, "name", "accepted")
     before = database.fetch(LINKS)
     run_links(database.settings, ONE)
