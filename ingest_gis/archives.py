@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
-from contextlib import ExitStack
+import shutil
+import tempfile
+import time
+from contextlib import ExitStack, suppress
 from dataclasses import replace
 from pathlib import Path
 
-from ingest_gis.gdal_guard import GuardedFile, GuardLimits, open_guarded
+import psutil
+
+from ingest_gis.gdal_guard import SCRATCH, GuardedFile, GuardLimits, open_guarded
 from ingest_gis.recognise import FORMATS, siblings
 from twin.errors import UnreadableDelivery
 
+A_DAY_S = 86_400
 ARCHIVE_LIMITS = replace(GuardLimits(), written_bytes=16 << 30)
 # Parts of other files and what mapping programs leave beside them: nothing of their own to deliver.
 BESIDE = frozenset(
@@ -28,6 +34,7 @@ def files_of(path: Path, held: ExitStack) -> list[Path]:
     """
     if path.suffix.lower() != ".zip":
         return [path]
+    clear_left_over()
     archive = held.enter_context(open_guarded(path, limits=ARCHIVE_LIMITS))
     found = list(dict.fromkeys(_deliverable(archive, name) for name in archive.info["files"]))
     inside = [item for item in found if item is not None]
@@ -54,3 +61,11 @@ def _deliverable(archive: GuardedFile, name: str) -> Path | None:
         return None
     belongs = suffix == ".dbf" and ".shp" in siblings(path)
     return None if belongs else path
+
+
+def clear_left_over() -> None:
+    """Remove what processes that were killed have left unpacked: theirs, a day old, and they no longer run."""
+    for folder in Path(tempfile.gettempdir()).glob(f"{SCRATCH}[0-9]*-*"):
+        with suppress(OSError, ValueError):
+            if time.time() - folder.stat().st_mtime > A_DAY_S and not psutil.pid_exists(int(folder.name.split("-")[2])):
+                shutil.rmtree(folder)

@@ -46,6 +46,7 @@ READERS = {
     "archive": "ingest_gis.read_archive",
 }
 ONLY_DRIVER = "TWIN_ONLY_DRIVER"
+SCRATCH = "twin-read-"  # and the number of the process that made it
 CHILD_ARGUMENTS = ("-m", "ingest_gis.gdal_guard")
 # driver -> what its reader left out: the next reader of the kind need not find out again (and checks all the same).
 _skipped: dict[str, str] = {}
@@ -99,7 +100,7 @@ class GuardedFile:
                 "文件太大 (the file is too large)", where=self.path.name, do="请分批交 (deliver it in parts)"
             )
         self._errors: IO[bytes] = tempfile.TemporaryFile()
-        self._scratch = tempfile.TemporaryDirectory(prefix="twin-read-")
+        self._scratch = tempfile.TemporaryDirectory(prefix=f"{SCRATCH}{os.getpid()}-")
         self._child = _start_child(self.path, self.format, self.options, self.limits, self._errors, self._scratch.name)
         try:
             kind, body = self._frame()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import stat
 import zipfile
 from contextlib import ExitStack
@@ -12,7 +13,8 @@ import pyogrio
 import pytest
 import shapely
 
-from ingest_gis.archives import files_of
+from ingest_gis.archives import clear_left_over, files_of
+from ingest_gis.gdal_guard import SCRATCH
 from ingest_gis.plan_delivery import IngestOptions
 from ingest_gis.run_ingest import ingest_files
 from tests.databases import Database
@@ -103,6 +105,20 @@ def test_a_damaged_archive_is_refused(here: Path, tmp_path: Path) -> None:
         (tmp_path / name).write_bytes(damaged)
         with pytest.raises(UnreadableDelivery):
             read_here(tmp_path / name)
+
+
+def test_what_a_killed_process_left_unpacked_is_removed_a_day_later(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    gone, young, alive = (tmp_path / f"{SCRATCH}{name}" for name in ("4194303-a", "4194303-b", f"{os.getpid()}-c"))
+    for folder in (gone, young, alive):
+        folder.mkdir()
+        (folder / "lamps.csv").write_text("a,b")
+    for folder in (gone, alive):
+        os.utime(folder, (0, 0))
+    clear_left_over()
+    assert [folder.exists() for folder in (gone, young, alive)] == [False, True, True]
 
 
 def test_a_zip_is_delivered_as_what_is_in_it(database: Database, tmp_path: Path) -> None:
