@@ -21,6 +21,7 @@ from twin.errors import SchedulerUnavailable
 
 HOUSES = 900
 KILLS = 50
+MOST_S = 3.0  # on a machine so busy that a load takes longer, later moments are reached by going on
 INDEXES = "SELECT indexname FROM pg_indexes WHERE tablename = 'building' ORDER BY 1"
 REFERENCES = "SELECT conname FROM pg_constraint WHERE conrelid = 'twin.building'::regclass ORDER BY 1"
 CONTENT = """
@@ -73,9 +74,8 @@ def test_fifty_kills_end_as_an_unbroken_load(
     with nursery() as loads:
         while killed < KILLS:
             workers = 2 if killed % 5 == 4 else 1
-            status = loads.kill_after(
-                loads.start(database, path, **OPTIONS, workers=workers), draw.uniform(0.1, 1.1) * whole_s
-            )
+            process = loads.start(database, path, **OPTIONS, workers=workers)
+            status = loads.kill_after(process, draw.uniform(0.1, 1.1) * min(whole_s, MOST_S))
             assert status in (0, -9)
             killed += status == -9
             if status == 0:  # it has come to its end: once more from the beginning
