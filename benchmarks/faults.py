@@ -42,7 +42,6 @@ QUARANTINE = """
 SELECT b.file, coalesce(b.layer, ''), q.row_no, q.reason_code
 FROM private.quarantine q JOIN twin.batch b USING (batch_id)
 """
-READ = "SELECT coalesce(sum(read), 0)::bigint FROM twin.batch"
 
 
 @dataclass
@@ -117,14 +116,14 @@ def score(settings: Settings, folder: Path, reports: dict[str, list[DeliveryRepo
     """Compare what was set aside with what was planted, for the files in `reports`."""
     with server.connect(settings, "owner") as connection, transaction(connection, _actor()) as cursor:
         quarantined = _fetch(cursor, QUARANTINE)
-        read = int(_fetch(cursor, READ)[0][0])
     layers = Counter(file for file, items in reports.items() for _ in items)
     several = {file for file, count in layers.items() if count > 1}
 
     def place(file: str, layer: str, row_no: int) -> tuple[str, str, int]:
         return (file, layer if file in several else "", row_no)
 
-    found = {place(file, layer, row_no): code for file, layer, row_no, code in quarantined}
+    here = {Path(name).name for name in reports}
+    found = {place(file, layer, row_no): code for file, layer, row_no, code in quarantined if file in here}
     result = Score()
     for row in _truth(folder, "faults", reports):
         group = group_of(row["reason"])
@@ -139,6 +138,7 @@ def score(settings: Settings, folder: Path, reports: dict[str, list[DeliveryRepo
         if code := found.get(place(row["delivery"], row["layer"], row["row_no"]), ""):
             result.odd_refused.append((row["delivery"], row["row_no"], row["fault"], code))
     result.false_alarms = [(file, row_no, code) for (file, _, row_no), code in found.items()]
+    read = sum(report.counts.read for items in reports.values() for report in items)
     result.sound = read - result.planted.total()
     result.files = [
         (row["delivery"], row["fault"], row["expected"], _outcome(reports[row["delivery"]], row["expected"]))
