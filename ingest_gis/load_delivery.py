@@ -49,6 +49,7 @@ class DeliveryLoad:
     report: DeliveryReport
     total: int | None
     progress: Progress
+    settled_rows: int = 0  # by an earlier run that was broken off
 
     @property
     def is_large(self) -> bool:
@@ -96,6 +97,7 @@ class DeliveryLoad:
 
     def _run(self, batches: Iterable[pa.RecordBatch], load: LoadPlan, settled: list[tuple[int, int]]) -> SeenKeys:
         options = self.options
+        self.settled_rows = sum(count for _, count in settled)
         plan = WorkPlan(**{**vars(self.plan), "load": load})
         workers = options.workers if self.is_large else 1
         scheduler = options.scheduler if self.is_large else None
@@ -130,7 +132,7 @@ class DeliveryLoad:
             for code, rows in result.rows_by_reason.items():
                 listed = sorted([*report.rejected_rows.get(code, []), *rows])
                 report.rejected_rows[code] = listed[:FIRST_ROWS]
-        self.progress(self.delivery.file, report.rows_now, self.total)
+        self.progress(self.delivery.file, self.settled_rows + report.rows_now, self.total)
 
 
 def work_plan(

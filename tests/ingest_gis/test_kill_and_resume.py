@@ -31,7 +31,8 @@ from ingest_gis.run_ingest import ingest_files
 from twin.settings import read_settings
 settings = replace(read_settings({}), database_url=sys.argv[1])
 def say(what, done, total):
-    print(done, flush=True)
+    if "search" not in what:  # what follows the load is no part of its rows
+        print(done, flush=True)
 ingest_files(settings, [Path(sys.argv[2])], IngestOptions(batch_rows=100), say)
 """
 STATE = """
