@@ -12,14 +12,18 @@ import json
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from itertools import islice
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pyarrow as pa
 import shapely
 
 from ingest_gis.text_columns import text_batch
+from twin.errors import UnreadableDelivery
 from twin.solids import Face, UnreadableSolid, polyhedron
+
+if TYPE_CHECKING:
+    from ingest_gis.gdal_guard import EmitBatch, EmitInfo, ReadOptions
 
 Surface = dict[str, Any]
 MODEL_COLUMNS = ("_solid", "_model", "_ground_z", "_roof_z", "_lod", "_lods_left_out")
@@ -64,6 +68,35 @@ class CityObject:
 def columns_of(objects: Iterable[CityObject]) -> list[str]:
     """List the attribute names of objects, in the order first met."""
     return list(dict.fromkeys(name for item in objects for name in item.attributes))
+
+
+def send_objects(
+    objects: Sequence[CityObject],
+    crs: str | None,
+    driver: str,
+    options: ReadOptions,
+    emit_info: EmitInfo,
+    emit_batch: EmitBatch,
+) -> None:
+    """Send the rows of one kind of object, the one asked for or buildings before others.
+
+    Raises UnreadableDelivery when there is no object, or none of the kind asked for.
+    """
+    layers = list(dict.fromkeys(item.kind for item in objects))
+    if not layers:
+        raise UnreadableDelivery("文件里没有对象 (the file holds no object)", do="请重新导出 (export it again)")
+    layer = options.layer or ("Building" if "Building" in layers else layers[0])
+    chosen = [item for item in objects if item.kind == layer]
+    if not chosen:
+        raise UnreadableDelivery(f"没有图层 {layer} (no such layer)", do=f"现有图层 (layers here): {', '.join(layers)}")
+    attributes = columns_of(chosen)
+    info: dict[str, object] = {
+        "layer": layer, "layers": layers, "fields": ["object_id", "object_type", *attributes], "crs": crs,
+        "geometry": "PolyhedralSurface Z", "rows": len(chosen), "encoding": "utf-8", "driver": driver,
+    }  # fmt: skip
+    emit_info(info)
+    for batch in batches_of(chosen, attributes, options.batch_rows):
+        emit_batch(batch)
 
 
 def batches_of(objects: Sequence[CityObject], attributes: Sequence[str], batch_rows: int) -> Iterable[pa.RecordBatch]:

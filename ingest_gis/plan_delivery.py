@@ -15,6 +15,7 @@ from ingest_gis.part_loader import Counts, PartResult
 from twin.errors import TwinError
 
 FIRST_ROWS = 20
+FOLLOWING_SEARCH = "检索 (search)"  # what progress calls the work after the rows
 HELD_OPEN = 16  # readers kept open between planning and loading
 
 

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ingest_gis.city_objects import CityObject, Part, batches_of, columns_of
+from ingest_gis.city_objects import CityObject, Part, send_objects
 from twin.errors import UnreadableDelivery
 from twin.solids import Face
 
@@ -49,21 +49,7 @@ def stream(path: Path, options: ReadOptions, emit_info: EmitInfo, emit_batch: Em
             "CityJSON 已损坏或不合规范 (the CityJSON is damaged or not to the standard)",
             do="请用 cjio 或 val3dity 检查后重新导出 (check it with cjio or val3dity and export it again)",
         ) from error
-    layers = list(dict.fromkeys(item.kind for item in objects))
-    if not layers:
-        raise UnreadableDelivery("文件里没有对象 (the file holds no object)", do="请重新导出 (export it again)")
-    layer = options.layer or ("Building" if "Building" in layers else layers[0])
-    chosen = [item for item in objects if item.kind == layer]
-    if not chosen:
-        raise UnreadableDelivery(f"没有图层 {layer} (no such layer)", do=f"现有图层 (layers here): {', '.join(layers)}")
-    attributes = columns_of(chosen)
-    info: dict[str, object] = {
-        "layer": layer, "layers": layers, "fields": ["object_id", "object_type", *attributes], "crs": crs,
-        "geometry": "PolyhedralSurface Z", "rows": len(chosen), "encoding": "utf-8", "driver": "CityJSON",
-    }  # fmt: skip
-    emit_info(info)
-    for batch in batches_of(chosen, attributes, options.batch_rows):
-        emit_batch(batch)
+    send_objects(objects, crs, "CityJSON", options, emit_info, emit_batch)
 
 
 def _parts_of_file(path: Path) -> Iterator[dict[str, Any]]:

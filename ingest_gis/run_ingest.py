@@ -19,7 +19,7 @@ from ingest_gis.load import Delivery
 from ingest_gis.load_delivery import DeliveryLoad, work_plan
 from ingest_gis.mappings import TARGETS, DeliveryMapping
 from ingest_gis.place_system import find_place_system
-from ingest_gis.plan_delivery import DeliveryReport, IngestOptions, Layer, plan_delivery
+from ingest_gis.plan_delivery import FOLLOWING_SEARCH, DeliveryReport, IngestOptions, Layer, plan_delivery
 from ingest_gis.refusals import Refusal, file_sha256, remember_refusals
 from ingest_gis.source_crs import SourceCrs, name_of
 from ingest_gis.sql_text import statements
@@ -187,4 +187,4 @@ def _catch_up(connection: psycopg.Connection[Any], progress: Progress) -> None:
     total, done = (int(waiting[0]) if waiting else 0), 0
     while (row := connection.execute("SELECT twin.search_catch_up()").fetchone()) and row[0]:
         done += int(row[0])
-        progress("检索 (search)", done, max(total, done))
+        progress(FOLLOWING_SEARCH, done, max(total, done))

@@ -26,12 +26,12 @@ LOAD = """
 import sys
 from dataclasses import replace
 from pathlib import Path
-from ingest_gis.plan_delivery import IngestOptions
+from ingest_gis.plan_delivery import FOLLOWING_SEARCH, IngestOptions
 from ingest_gis.run_ingest import ingest_files
 from twin.settings import read_settings
 settings = replace(read_settings({}), database_url=sys.argv[1])
 def say(what, done, total):
-    if "search" not in what:  # what follows the load is no part of its rows
+    if what != FOLLOWING_SEARCH:
         print(done, flush=True)
 ingest_files(settings, [Path(sys.argv[2])], IngestOptions(batch_rows=100), say)
 """
