@@ -47,6 +47,15 @@ def europe(settings: Settings, tmp_path_factory: pytest.TempPathFactory) -> Iter
         yield database
 
 
+@pytest.fixture(scope="module")
+def solids(europe: Database) -> dict[str, DeliveryReport]:
+    """All city models taken in: what was reported of the buildings of each file."""
+    return {
+        name: next(item for item in given(europe, MODELS / name, **options) if item.target == "building")
+        for name, (options, _) in SOLIDS.items()
+    }
+
+
 def given(database: Database, *paths: Path, **options: object) -> list[DeliveryReport]:
     reports = ingest_files(database.settings, list(paths), IngestOptions(**options))  # type: ignore[arg-type]
     for report in reports:
@@ -92,9 +101,10 @@ def test_helsinki_goes_in_whole(europe: Database) -> None:
 
 
 @pytest.mark.parametrize("name", list(SOLIDS))
-def test_solids_come_out_as_they_went_in(europe: Database, tmp_path: Path, name: str) -> None:
-    options, crs = SOLIDS[name]
-    (report,) = (item for item in given(europe, MODELS / name, **options) if item.target == "building")
+def test_solids_come_out_as_they_went_in(
+    europe: Database, solids: dict[str, DeliveryReport], tmp_path: Path, name: str
+) -> None:
+    report, crs = solids[name], SOLIDS[name][1]
     assert report.counts.rejected == 0
     out = tmp_path / "out.city.json"
     with europe.connect("app") as connection, transaction(connection, Actor("test", "system")):
@@ -110,14 +120,13 @@ def test_solids_come_out_as_they_went_in(europe: Database, tmp_path: Path, name:
             assert np.abs(before - after).max() < 0.001
 
 
-def test_heights_are_kept_with_their_datum_and_evidence(europe: Database) -> None:
-    """Runs after the solids have gone in (same group, file order): what the table says is what the faces say."""
+def test_heights_are_kept_with_their_datum_and_evidence(europe: Database, solids: dict[str, DeliveryReport]) -> None:
     rows = europe.fetch(
         "SELECT b.lod, b.ground_h_m, b.roof_h_m, b.height_m, ST_ZMin(b.solid), ST_ZMax(b.solid), b.vertical_datum, "
         "e.kind, e.method, e.batch_id = b.batch_id FROM twin.building b "
         "JOIN twin.evidence e ON e.evidence_id = b.height_evidence_id WHERE b.solid IS NOT NULL"
     )
-    assert len(rows) == 160 + 4 + 16 + 49
+    assert len(rows) == sum(report.counts.inserted for report in solids.values()) == 160 + 4 + 16 + 49
     for lod, ground, roof, height, low, high, datum, kind, method, same_batch in rows:
         assert lod in ("1", "2")
         assert (ground, roof) == (pytest.approx(low, abs=1e-3), pytest.approx(high, abs=1e-3))
