@@ -67,6 +67,7 @@ TAKEN: dict[str, Any] = {
     "batches": [3],
     "files": [FILE],
     "linked": {"accepted": 120, "review": 18, "unlinked": 12},
+    "places_changed": False,
 }
 RULE: dict[str, str] = {
     "severity": "reject",

@@ -115,11 +115,16 @@ def read_known_places(connection: psycopg.Connection[Any], city: CitySettings) -
     sql = statements("link")
     matcher, points = read_matcher(connection, city)
     with connection.transaction(), connection.cursor() as cursor:
-        version = cursor.execute(sql["register_version"]).fetchone()
+        version = register_version(cursor)
         buildings = _read_buildings(cursor.execute(sql["buildings"]).fetchall())
         assets = _read_assets(cursor.execute(sql["assets"]).fetchall())
-    number = int(version[0]) if version else 1
-    return KnownPlaces(buildings, assets, matcher, points, read_classes(connection), number)
+    return KnownPlaces(buildings, assets, matcher, points, read_classes(connection), version)
+
+
+def register_version(cursor: psycopg.Cursor[Any]) -> int:
+    """Give the version the address register has now, 1 while it is empty."""
+    row = cursor.execute(statements("link")["register_version"]).fetchone()
+    return int(row[0]) if row else 1
 
 
 def read_matcher(

@@ -55,12 +55,20 @@ WHERE link_run_id = %s
 
 @dataclass(frozen=True)
 class LinkOptions:
-    """What to link: which kinds, only what has no link yet, by how many processes, how many subjects at once."""
+    """What to link: which kinds, only what has no link yet, by how many processes, how many subjects at once.
+
+    batches: only what these deliveries brought or changed, and the ledgers their rows are part of; None: everything.
+    """
 
     kinds: tuple[SubjectKind, ...] = ("entity", "record")
     only_new: bool = False
     processes: int = 2
     part_size: int = PART_SIZE
+    batches: tuple[int, ...] | None = None
+
+    def bound(self) -> dict[str, Any]:
+        """Give the values that choose among the subjects in the statements."""
+        return {"only_new": self.only_new, "batches": None if self.batches is None else list(self.batches)}
 
 
 def plan_run(cursor: psycopg.Cursor[Any], options: LinkOptions, register_version: int) -> int:
@@ -70,7 +78,8 @@ def plan_run(cursor: psycopg.Cursor[Any], options: LinkOptions, register_version
     """
     sql = statements("link")
     row = cursor.execute(sql["fingerprint"]).fetchone()
-    fingerprint = f"{row[0] if row else ''} {','.join(options.kinds)} {options.only_new} {register_version}"
+    asked = f"{','.join(options.kinds)} {options.only_new} {options.batches}"
+    fingerprint = f"{row[0] if row else ''} {asked} {register_version}"
     unfinished = cursor.execute(UNFINISHED).fetchone()
     if unfinished and unfinished[1] == fingerprint:
         return int(unfinished[0])
@@ -78,7 +87,7 @@ def plan_run(cursor: psycopg.Cursor[Any], options: LinkOptions, register_version
     values = {"fingerprint": fingerprint, "register_version": register_version, "only_new": options.only_new}
     run = cursor.execute(START, values).fetchone()
     assert run is not None  # noqa: S101 - RETURNING of an insert gives a row
-    bound = {"only_new": options.only_new, "size": options.part_size}
+    bound = {**options.bound(), "size": options.part_size}
     parts: list[tuple[Any, ...]] = []
     if "entity" in options.kinds:
         found = cursor.execute(sql["entity_parts"], bound).fetchall()
@@ -88,7 +97,7 @@ def plan_run(cursor: psycopg.Cursor[Any], options: LinkOptions, register_version
         parts += [(run[0], RECORDS, "ledger", None, None, *ledger) for ledger in ledgers]
         found = cursor.execute(sql["record_parts"], bound).fetchall()
         parts += [(run[0], RECORDS, "record", first, last, None, None, None, n) for first, last, n in found]
-        found = cursor.execute(sql["people_parts"], {"size": PEOPLE_AT_ONCE}).fetchall()
+        found = cursor.execute(sql["people_parts"], {**bound, "size": PEOPLE_AT_ONCE}).fetchall()
         parts += [(run[0], PEOPLE, "people", first, last, None, None, None, 0) for first, last, _ in found]
     cursor.executemany(ADD_PART, parts)
     cursor.execute(
@@ -98,8 +107,14 @@ def plan_run(cursor: psycopg.Cursor[Any], options: LinkOptions, register_version
     return int(run[0])
 
 
+def is_anything_left(cursor: psycopg.Cursor[Any], run: int) -> bool:
+    """Tell whether a run has parts that are not done."""
+    row = cursor.execute(LEFT, (run,)).fetchone()
+    return bool(row and row[0])
+
+
 def do_next_part(
-    connection: psycopg.Connection[Any], actor: Actor, run: int, places: KnownPlaces, only_new: bool
+    connection: psycopg.Connection[Any], actor: Actor, run: int, places: KnownPlaces, options: LinkOptions
 ) -> int | None:
     """Do one part of a run: read, match and write in one transaction.
 
@@ -108,15 +123,14 @@ def do_next_part(
     with transaction(connection, actor) as cursor:
         part = cursor.execute(NEXT, {"run": run}).fetchone()
         if part is None:
-            left = cursor.execute(LEFT, (run,)).fetchone()
-            return 0 if left and left[0] else None
+            return 0 if is_anything_left(cursor, run) else None
         number, kind, from_id, to_id, department_id, ledger_kind, ledger_class, planned = part
         bound = {
             "from_id": from_id, "to_id": to_id, "department_id": department_id, "kind": ledger_kind,
-            "class_code": ledger_class, "only_new": only_new,
+            "class_code": ledger_class, **options.bound(),
         }  # fmt: skip
         if kind == "people":
-            numbers, proposals = propose_by_name(cursor, from_id, to_id)
+            numbers, proposals = propose_by_name(cursor, bound)
         else:
             cursor.execute(statements("link")[kind], bound)
             subjects = [read_subject(row) for row in cursor.fetchall()]

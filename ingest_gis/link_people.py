@@ -5,6 +5,7 @@ Names, phones and numbers are read, compared in memory and forgotten; the links 
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import psycopg
@@ -26,13 +27,14 @@ PEOPLE = LinkageModel(
 SURE = 0.98
 
 
-def propose_by_name(cursor: psycopg.Cursor[Any], from_id: int, to_id: int) -> tuple[list[int], list[LinkProposal]]:
+def propose_by_name(cursor: psycopg.Cursor[Any], bound: Mapping[str, Any]) -> tuple[list[int], list[LinkProposal]]:
     """Find the places of records that no other way has found one for.
 
-    cursor: role ingest, in a transaction of role system. Returns the records looked at and the proposals.
+    cursor: role ingest, in a transaction of role system. bound: from_id, to_id and batches, of the records.
+    Returns the records looked at and the proposals.
     """
     sql = statements("link")
-    records = _table(cursor.execute(sql["people_records"], {"from_id": from_id, "to_id": to_id}).fetchall())
+    records = _table(cursor.execute(sql["people_records"], bound).fetchall())
     numbers = [int(number) for number in records["unique_id"].to_pylist()]
     if not numbers:
         return [], []

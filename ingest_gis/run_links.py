@@ -16,8 +16,8 @@ from typing import Any
 
 import psycopg
 
-from ingest_gis.known_places import KnownPlaces, read_known_places
-from ingest_gis.link_parts import COUNTS, FINISH, LinkOptions, do_next_part, plan_run
+from ingest_gis.known_places import KnownPlaces, read_known_places, register_version
+from ingest_gis.link_parts import COUNTS, FINISH, LinkOptions, do_next_part, is_anything_left, plan_run
 from twin.actions.settle_places import settle_places
 from twin.cluster import server
 from twin.errors import WorkerLost
@@ -60,6 +60,8 @@ def run_links(
 ) -> LinkReport:
     """Link everything the options name; resumed_at says how many subjects an earlier run had done already.
 
+    What deliveries brought (options.batches) is linked as it stands after them: `ingest_files` has settled its places.
+
     Raises DatabaseUnavailable when there is no database, WorkerLost when a process ended before its part was done.
     """
     options = options or LinkOptions()
@@ -67,18 +69,20 @@ def run_links(
     actor = Actor(actor_name, role="system", purpose="link records to places")
     with server.connect(settings, "ingest", autocommit=True) as connection:
         with transaction(connection, actor) as cursor:
-            settle_places(cursor)
-        places = read_known_places(connection, settings.city)
-        report.register_version = places.register_version
-        report.index_seconds = time.monotonic() - began
-        with transaction(connection, actor) as cursor:
-            run = plan_run(cursor, options, places.register_version)
-        watch = _Watch(connection, run, progress)
-        report.resumed_at = watch.done
-        if options.processes > 1 and watch.total > options.part_size:
-            _in_processes(settings, actor, run, places, options, watch)
-        else:
-            _work(connection, actor, run, places, options.only_new, watch.step)
+            if options.batches is None:
+                settle_places(cursor)
+            report.register_version = register_version(cursor)
+            run = plan_run(cursor, options, report.register_version)
+            is_work = is_anything_left(cursor, run)
+        if is_work:
+            places = read_known_places(connection, settings.city)
+            report.index_seconds = time.monotonic() - began
+            watch = _Watch(connection, run, progress)
+            report.resumed_at = watch.done
+            if options.processes > 1 and watch.total > options.part_size:
+                _in_processes(settings, actor, run, places, options, watch)
+            else:
+                _work(connection, actor, run, places, options, watch.step)
         with transaction(connection, actor) as cursor:
             for (counts,) in cursor.execute(DELIVERED, (run,)).fetchall():
                 report.changes.update(counts["changes"])
@@ -116,11 +120,11 @@ class _Watch:
 
 
 def _work(
-    connection: psycopg.Connection[Any], actor: Actor, run: int, places: KnownPlaces, only_new: bool,
+    connection: psycopg.Connection[Any], actor: Actor, run: int, places: KnownPlaces, options: LinkOptions,
     step: Callable[[], None],
 ) -> None:  # fmt: skip
     """Do parts until none is left."""
-    while (done := do_next_part(connection, actor, run, places, only_new)) is not None:
+    while (done := do_next_part(connection, actor, run, places, options)) is not None:
         if done:
             step()
         else:
@@ -136,7 +140,7 @@ def _in_processes(
     gc.freeze()  # else the children's collector would touch, and so copy, the whole register
     mine = os.getpid()
     workers = [
-        fork.Process(target=_be_a_worker, args=(settings, actor, run, places, options.only_new, mine), daemon=True)
+        fork.Process(target=_be_a_worker, args=(settings, actor, run, places, options, mine), daemon=True)
         for _ in range(options.processes)
     ]
     for worker in workers:
@@ -159,10 +163,12 @@ def _in_processes(
         )
 
 
-def _be_a_worker(settings: Settings, actor: Actor, run: int, places: KnownPlaces, only_new: bool, parent: int) -> None:
+def _be_a_worker(
+    settings: Settings, actor: Actor, run: int, places: KnownPlaces, options: LinkOptions, parent: int
+) -> None:
     def step() -> None:
         if os.getppid() != parent:
             raise SystemExit(1)
 
     with server.connect(settings, "ingest", autocommit=True) as connection:
-        _work(connection, actor, run, places, only_new, step)
+        _work(connection, actor, run, places, options, step)

@@ -25,11 +25,12 @@ SELECT asset_id, class_id, ST_X(p), ST_Y(p)
 FROM (SELECT asset_id, class_id, ST_PointOnSurface(geom_m) AS p FROM twin.asset WHERE valid_to IS NULL) a
 ORDER BY asset_id;
 
--- :record_parts  records in parts of about %(size)s, ledgers left out
+-- :record_parts  records in parts of about %(size)s, ledgers left out; %(batches)s: only what these brought or changed
 SELECT min(record_id), max(record_id), count(*) FROM (
   SELECT r.record_id, (row_number() OVER (ORDER BY r.record_id) - 1) / %(size)s AS part
   FROM twin.record r
   WHERE r.valid_to IS NULL AND (NOT %(only_new)s OR NOT EXISTS (SELECT FROM twin.link l WHERE l.record_id = r.record_id))
+    AND (%(batches)s::bigint[] IS NULL OR r.batch_id = ANY (%(batches)s))
 ) x GROUP BY part ORDER BY part;
 
 -- :entity_parts
@@ -37,14 +38,18 @@ SELECT min(entity_id), max(entity_id), count(*) FROM (
   SELECT e.entity_id, (row_number() OVER (ORDER BY e.entity_id) - 1) / %(size)s AS part
   FROM twin.entity e
   WHERE e.valid_to IS NULL AND (NOT %(only_new)s OR NOT EXISTS (SELECT FROM twin.link l WHERE l.entity_id = e.entity_id))
+    AND (%(batches)s::bigint[] IS NULL OR e.batch_id = ANY (%(batches)s))
 ) x GROUP BY part ORDER BY part;
 
--- :ledger_parts  a department's own book of things of one class: rows with class and point, no code, no address
+-- :ledger_parts  a department's own book of things of one class: rows with class and point, no code, no address;
+-- whole also where batches are asked for, because its rows compete for the same things
 SELECT r.department_id, r.kind, r.attributes ->> 'class_code', count(*)
 FROM twin.record r JOIN twin.class c ON c.code = r.attributes ->> 'class_code'
 WHERE r.valid_to IS NULL AND r.attributes ? 'class_code' AND r.geom_m IS NOT NULL AND r.address_given IS NULL
   AND NOT r.attributes ? 'asset_code' AND EXISTS (SELECT FROM twin.asset a WHERE a.class_id = c.class_id AND a.valid_to IS NULL)
   AND (NOT %(only_new)s OR NOT EXISTS (SELECT FROM twin.link l WHERE l.record_id = r.record_id))
+  AND (%(batches)s::bigint[] IS NULL OR (r.department_id, r.kind, r.attributes ->> 'class_code') IN (
+         SELECT t.department_id, t.kind, t.attributes ->> 'class_code' FROM twin.record t WHERE t.batch_id = ANY (%(batches)s)))
 GROUP BY 1, 2, 3 ORDER BY 1, 2, 3;
 
 -- :record  what records say about their place, their exact keys resolved; the whole address is private
@@ -64,7 +69,7 @@ FROM twin.record r
                                                   r.attributes ->> 'credit_code')
                        AND e.valid_to IS NULL AND e.building_id IS NOT NULL
                      ORDER BY e.entity_id LIMIT 1) f ON true
-WHERE r.valid_to IS NULL AND r.record_id BETWEEN %(from_id)s AND %(to_id)s
+WHERE r.valid_to IS NULL AND r.record_id BETWEEN %(from_id)s AND %(to_id)s AND (%(batches)s::bigint[] IS NULL OR r.batch_id = ANY (%(batches)s))
   AND (NOT %(only_new)s OR NOT EXISTS (SELECT FROM twin.link l WHERE l.record_id = r.record_id))
   AND NOT (r.attributes ? 'class_code' AND r.geom_m IS NOT NULL AND r.address_given IS NULL
            AND NOT r.attributes ? 'asset_code'
@@ -94,7 +99,7 @@ SELECT NULL::bigint AS record_id, e.entity_id, e.department_id, e.type_code AS k
 FROM twin.entity e
   LEFT JOIN private.entity p USING (entity_id)
   LEFT JOIN twin.building b ON b.code = p.attributes ->> 'building_code' AND b.valid_to IS NULL
-WHERE e.valid_to IS NULL AND e.entity_id BETWEEN %(from_id)s AND %(to_id)s
+WHERE e.valid_to IS NULL AND e.entity_id BETWEEN %(from_id)s AND %(to_id)s AND (%(batches)s::bigint[] IS NULL OR e.batch_id = ANY (%(batches)s))
   AND (NOT %(only_new)s OR NOT EXISTS (SELECT FROM twin.link l WHERE l.entity_id = e.entity_id))
 ORDER BY e.entity_id;
 
@@ -103,6 +108,7 @@ SELECT min(record_id), max(record_id), count(*) FROM (
   SELECT r.record_id, (row_number() OVER (ORDER BY r.record_id) - 1) / %(size)s AS part
   FROM twin.record r JOIN private.record p USING (record_id)
   WHERE r.valid_to IS NULL AND p.payload ?| '{name,单位名称,企业名称,名称,姓名,户主}'
+    AND (%(batches)s::bigint[] IS NULL OR r.batch_id = ANY (%(batches)s))
 ) x GROUP BY part ORDER BY part;
 
 -- :people_records  records with a name that no other way has found a place for; private, never leaves the process
@@ -114,7 +120,7 @@ SELECT r.record_id::text AS unique_id,
                 p.payload ->> '身份证号') AS code,
        r.grid_id::text AS grid
 FROM twin.record r JOIN private.record p USING (record_id)
-WHERE r.valid_to IS NULL AND r.record_id BETWEEN %(from_id)s AND %(to_id)s
+WHERE r.valid_to IS NULL AND r.record_id BETWEEN %(from_id)s AND %(to_id)s AND (%(batches)s::bigint[] IS NULL OR r.batch_id = ANY (%(batches)s))
   AND p.payload ?| '{name,单位名称,企业名称,名称,姓名,户主}'
   AND NOT EXISTS (SELECT FROM twin.link l WHERE l.record_id = r.record_id AND l.method <> 'name'
                     AND l.state IN ('accepted', 'review'))

@@ -188,6 +188,23 @@ def test_a_whole_batch_is_taken_back(desk: Desk) -> None:
     assert desk.client.post("/deliveries/999999/roll-back", headers=WHO).status_code == 404
 
 
+def test_a_delivery_links_its_own_rows_also_when_it_comes_again(desk: Desk) -> None:
+    newest = "SELECT subjects FROM twin.link_run ORDER BY link_run_id DESC LIMIT 1"
+    text = "工单编号,报修地址,报修内容\r\nBX2026119801,政府大街101号,灯不亮\r\nBX2026119802,政府大街103号,漏水\r\n"
+    upload = desk.hand_in("两单.csv", text.encode())["upload"]
+    done = desk.run(upload, "take_in")["taken"]
+    assert (done["linked"], done["places_changed"]) == ({"accepted": 2, "review": 0, "unlinked": 0}, False)
+    assert desk.database.fetch("SELECT count(*) > 2 FROM twin.record WHERE valid_to IS NULL") == [(True,)]
+    assert desk.database.fetch(newest) == [(2,)]
+    # A worker may have died between loading and linking: the same file, bringing nothing new, is linked all the same.
+    desk.database.fetch(
+        "DELETE FROM twin.link l USING twin.record r "
+        "WHERE l.record_id = r.record_id AND r.source_key LIKE 'BX20261198%'"
+    )
+    again = desk.run(upload, "take_in")["taken"]
+    assert (again["unchanged"], again["linked"]["accepted"]) == (2, 2)
+
+
 def test_too_large_too_many_too_strange(desk: Desk) -> None:
     first = desk.hand_in("a.csv", b"a")["upload"]
     desk.hand_in("b.csv", b"b", upload=first)

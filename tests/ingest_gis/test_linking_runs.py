@@ -145,6 +145,23 @@ def test_only_new_looks_at_what_has_no_link(database: Database) -> None:
     assert [row[2] for row in database.fetch(LINKS) if row[1] == new] == [book.places[0].place]
 
 
+def test_what_a_delivery_brought_is_linked_by_itself(database: Database) -> None:
+    make_city(database, records=30)
+    [(batch,)] = database.fetch(
+        "INSERT INTO twin.batch (department_id, target, file, file_sha256, mapping, state) "
+        "VALUES (1, 'record', 'a.csv', 'a', '{}', 'done') RETURNING batch_id"
+    )
+    database.fetch("UPDATE twin.record SET batch_id = %s WHERE record_id IN (3, 17, 28)", (batch,))
+    report = run_links(database.settings, LinkOptions(processes=1, part_size=2, batches=(batch,)))
+    assert report.subjects == 3
+    mine = links(database)
+    assert {row[0] for row in mine} <= {3, 17, 28}
+    assert len(mine) >= 2
+    assert run_links(database.settings, LinkOptions(batches=())).subjects == 0
+    run_links(database.settings, ONE)  # the whole city's run finds the same for them
+    assert [row for row in links(database) if row[0] in (3, 17, 28)] == mine
+
+
 def test_code_point_and_name_beside_the_address(database: Database) -> None:
     book, _ = make_city(database, records=1)
     place = next(p for p in book.places if p.road and not p.building and not p.room and not p.compound)

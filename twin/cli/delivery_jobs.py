@@ -78,6 +78,7 @@ def take_delivery_in(settings: Settings, job: JobRun) -> dict[str, Any]:
     write_document(settings.uploads_dir, UUID(job.subject), "taken", document)
     if document["batches"]:
         document["linked"] = _link(settings, job, document["batches"])
+        document["places_changed"] = _changes_places(document)
         write_document(settings.uploads_dir, UUID(job.subject), "taken", document)
     return _summary(document)
 
@@ -141,9 +142,14 @@ def _problem(error: TwinError | None) -> dict[str, Any] | None:
 
 
 def _link(settings: Settings, job: JobRun, batches: list[int]) -> dict[str, Any]:
-    """Link everything anew; what people decided stays. Returns where the delivery's own rows stand now."""
+    """Link what the delivery's files brought; what people decided stays. Returns where these rows stand now.
+
+    What new places change for records that were there before is left to `twin link run`: that takes as long as the
+    city is large.
+    """
+    from ingest_gis.link_parts import LinkOptions
     from ingest_gis.run_links import LinkProgress, run_links
-    from twin.queries.deliveries import outcome
+    from twin.queries.deliveries import of_same_files, outcome
 
     def told(far: LinkProgress) -> None:
         done = far.done / far.total if far.total else 1.0
@@ -154,10 +160,20 @@ def _link(settings: Settings, job: JobRun, batches: list[int]) -> dict[str, Any]
 
     job.report("link", LINKING[0], "正在关联到地点", "linking to places")
     who = job.requested_by or "desk"
-    run_links(settings, actor_name=who, progress=told)
     reader = Actor(who, role="system", purpose="outcome of a delivery")
     with server.connect(settings, "app") as connection, transaction(connection, reader):
-        return dict(outcome(connection, batches))
+        of_files = of_same_files(connection, batches)
+    run_links(settings, LinkOptions(batches=tuple(of_files)), who, told)
+    with server.connect(settings, "app") as connection, transaction(connection, reader):
+        return dict(outcome(connection, of_files))
+
+
+def _changes_places(document: dict[str, Any]) -> bool:
+    """Tell whether a delivery has changed something that records delivered before may belong to."""
+    return any(
+        entry["target"] != "record" and entry["inserted"] + entry["changed"] + entry["ended"]
+        for entry in document["files"]
+    )
 
 
 def roll_back_delivery(settings: Settings, job: JobRun) -> dict[str, Any]:

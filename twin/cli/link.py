@@ -37,6 +37,9 @@ def run(
         list[Kind] | None, typer.Option("--kind", help="Only these: record or entity. May be given twice.")
     ] = None,
     only_new: Annotated[bool, typer.Option("--only-new", help="Only what has no link yet.")] = False,
+    batch: Annotated[
+        list[int] | None, typer.Option("--batch", help="Only what this delivery brought or changed. Again for more.")
+    ] = None,
     processes: Annotated[int, typer.Option(min=1, max=64, help="How many processes share the work.")] = 2,
     as_json: AsJson = False,
 ) -> None:
@@ -48,6 +51,8 @@ def run(
     Example: twin link run
 
     Example: twin link run --only-new --kind record
+
+    Example: twin link run --batch 12
     """
     from ingest_gis.link_parts import LinkOptions
     from ingest_gis.run_links import LinkProgress, run_links
@@ -60,7 +65,8 @@ def run(
             left = "" if at.left_s is None else f", 剩余 left {at.left_s:,.0f} s"
             shown.update(f"关联中 linking: {at.done:,} / {at.total:,}, {at.per_second:,.0f}/s{left}")
 
-        report = run_links(read_settings(), LinkOptions(kinds, only_new, processes), progress=show)
+        options = LinkOptions(kinds, only_new, processes, batches=tuple(batch) if batch else None)
+        report = run_links(read_settings(), options, progress=show)
     if as_json:
         rounded = {name: round(getattr(report, name), 3) for name in ("seconds", "index_seconds")}
         _print_json({**vars(report), **rounded})

@@ -43,6 +43,12 @@ FROM (SELECT EXISTS (SELECT FROM twin.link l WHERE l.record_id = r.record_id AND
              EXISTS (SELECT FROM twin.link l WHERE l.entity_id = e.entity_id AND l.state = 'review')
       FROM twin.entity e WHERE e.batch_id = ANY (%(batches)s) AND e.valid_to IS NULL) x
 """
+# What an earlier batch of the same file has brought and these have found unchanged still says the earlier one's number.
+SAME_FILES = """
+SELECT b.batch_id FROM twin.batch b
+WHERE b.state <> 'rolled_back' AND (b.file_sha256, b.target) IN (
+  SELECT file_sha256, target FROM twin.batch WHERE batch_id = ANY (%(batches)s)) ORDER BY 1
+"""
 REJECTED = """
 SELECT row_no, reason_code AS code, detail, raw FROM private.quarantine
 WHERE batch_id = %(batch)s AND row_no > %(after)s AND (%(code)s::text IS NULL OR reason_code = %(code)s)
@@ -177,6 +183,11 @@ def refused(connection: psycopg.Connection[Any], sight: Sight, n: int = 50) -> l
     with connection.cursor(row_factory=dict_row) as cursor:
         rows = cursor.execute(REFUSED, {"n": n}).fetchall()
     return [row if sight.actors else {**row, "given_by": None} for row in rows]
+
+
+def of_same_files(connection: psycopg.Connection[Any], given: list[int]) -> list[int]:
+    """List batches and all others that came from the same files: between them they have brought the files' rows."""
+    return [row[0] for row in connection.execute(SAME_FILES, {"batches": given}).fetchall()]
 
 
 def outcome(connection: psycopg.Connection[Any], given: list[int]) -> Mapping[str, int]:

@@ -261,13 +261,15 @@ class DeliverPage {
     const { language } = this;
     const linked = this.stage === "taken" ? shown?.linked : null;
     const node = find("#linked");
-    node.hidden = !linked || !(linked.accepted + linked.review + linked.unlinked);
+    const isAny = linked && linked.accepted + linked.review + linked.unlinked > 0;
+    node.hidden = !isAny && !(linked && shown.places_changed);
     if (node.hidden) return;
     const figure = (name) => element("div", { class: `figure linked-${name}` }, element("span", { class: "figure-label", text: language.text(`deliver.linked.${name}`) }), element("span", { class: "figure-value", text: language.number(linked[name]) }));
     refill(
       node,
       element("h3", { text: language.text("deliver.linked.title") }),
-      element("div", { class: "figures" }, ["accepted", "review", "unlinked"].map(figure)),
+      isAny ? element("div", { class: "figures" }, ["accepted", "review", "unlinked"].map(figure)) : null,
+      shown.places_changed ? element("p", { class: "aside", text: language.text("deliver.places_changed") }) : null,
       linked.review ? element("a", { class: "solid-button", href: "/link", text: language.text("deliver.to_review") }) : null,
     );
   }
