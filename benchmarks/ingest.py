@@ -136,7 +136,7 @@ def measure(arguments: argparse.Namespace, folder: Path, settings: Settings) -> 
     make_places(settings)
     with server.connect(settings, "admin", autocommit=True) as connection:
         connection.execute("CREATE SCHEMA benchmark")
-    options = IngestOptions(workers=arguments.workers, memory_mb=arguments.memory, follow_search=arguments.search)
+    options = IngestOptions(workers=arguments.workers, memory_mb=arguments.memory, follow=arguments.search)
     figures: dict[str, Any] = {"rows": rows, "file_mb": round(path.stat().st_size / 1e6)}
     first, first_s, peak = take(settings, path, options)
     again, again_s, again_peak = take(settings, path, options)

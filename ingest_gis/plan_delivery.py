@@ -15,7 +15,6 @@ from ingest_gis.part_loader import Counts, PartResult
 from twin.errors import TwinError
 
 FIRST_ROWS = 20
-FOLLOWING_SEARCH = "检索 (search)"  # what progress calls the work after the rows
 HELD_OPEN = 16  # readers kept open between planning and loading
 
 
@@ -25,7 +24,7 @@ class IngestOptions:
 
     complete: what is not in the delivery is no more. allow_vanishing: the share of rows that may end so, 0..1.
     workers: processes on this machine. scheduler: of a Dask cluster, instead. memory_mb: for all processes together.
-    follow_search: wait until the search has followed; otherwise `twin db tidy` or a worker does it.
+    follow: wait until the search has followed, and the totals for at most totals_s seconds; `twin db tidy` does the rest.
     large_rows: from how many rows on a delivery is worth processes of its own and the indexes set aside.
     """
 
@@ -43,7 +42,8 @@ class IngestOptions:
     scheduler: str | None = None
     memory_mb: int = 1500
     large_rows: int = 50_000
-    follow_search: bool = True
+    follow: bool = True
+    totals_s: float = 60.0
 
 
 @dataclass

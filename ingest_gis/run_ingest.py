@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from contextlib import ExitStack
 from dataclasses import replace
 from itertools import chain
@@ -14,12 +14,13 @@ from typing import Any
 import psycopg
 
 from ingest_gis.anchors import read_anchors
+from ingest_gis.follow_up import Progress, follow_up
 from ingest_gis.gdal_guard import ReadOptions, open_guarded
 from ingest_gis.load import Delivery
 from ingest_gis.load_delivery import DeliveryLoad, work_plan
 from ingest_gis.mappings import TARGETS, DeliveryMapping
 from ingest_gis.place_system import find_place_system
-from ingest_gis.plan_delivery import FOLLOWING_SEARCH, DeliveryReport, IngestOptions, Layer, plan_delivery
+from ingest_gis.plan_delivery import DeliveryReport, IngestOptions, Layer, plan_delivery
 from ingest_gis.refusals import Refusal, file_sha256, remember_refusals
 from ingest_gis.source_crs import SourceCrs, name_of
 from ingest_gis.sql_text import statements
@@ -32,8 +33,6 @@ from twin.cluster import server
 from twin.errors import BadInput, TwinError
 from twin.session import Actor, transaction
 from twin.settings import Settings
-
-Progress = Callable[[str, int, int | None], None]  # what, rows done, rows in all (None: not known)
 
 
 def _no_progress(what: str, done: int, total: int | None) -> None:
@@ -65,12 +64,12 @@ def ingest_files(
                 except TwinError as error:
                     failed = DeliveryReport(layer.file, layer.name, layer.mapping.name, layer.mapping.target)
                     reports.append(replace(failed, error=error, given=layer.path))
-            if not options.dry_run and options.follow_search:
-                _catch_up(connection, progress)
             if layers and not options.dry_run:
                 with transaction(connection, Actor(options.actor, role="system", purpose="settle places")) as cursor:
                     settle_places(cursor)
             if not options.dry_run:
+                if options.follow:
+                    follow_up(connection, progress, totals_s=options.totals_s)
                 remember_refusals(connection, _refusals(reports, layers, options), options.actor)
     return reports
 
@@ -179,12 +178,3 @@ def _delivery(
 def _words_version(connection: psycopg.Connection[Any]) -> int:
     row = connection.execute("SELECT twin.class_words_version()").fetchone()
     return int(row[0]) if row else 0
-
-
-def _catch_up(connection: psycopg.Connection[Any], progress: Progress) -> None:
-    """Let the search follow what loads, this one and any that was killed, have left to it."""
-    waiting = connection.execute("SELECT count(*) FROM twin.search_pending").fetchone()
-    total, done = (int(waiting[0]) if waiting else 0), 0
-    while (row := connection.execute("SELECT twin.search_catch_up()").fetchone()) and row[0]:
-        done += int(row[0])
-        progress(FOLLOWING_SEARCH, done, max(total, done))

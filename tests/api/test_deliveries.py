@@ -89,6 +89,7 @@ def test_a_check_says_what_would_happen_and_taking_in_does_it(desk: Desk, taken:
     assert taken["asked"]["given_by"] == "李科员"
     assert taken["job"]["state"] == "done"
     assert sum(done["linked"].values()) == 4
+    assert desk.database.fetch("SELECT count(*) FROM twin.area_stale") == [(0,)]  # the totals have followed
     assert done["linked"]["accepted"] >= 3
     logged = desk.database.fetch("SELECT action FROM audit.log WHERE actor = '李科员' ORDER BY audit_id")
     assert [row[0] for row in logged][:2] == ["delivery.check", "delivery.take_in"]

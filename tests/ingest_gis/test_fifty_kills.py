@@ -33,7 +33,7 @@ SETTLED = (
 )
 SET_ASIDE = "SELECT count(*) FROM private.quarantine q JOIN twin.batch b USING (batch_id) WHERE b.state = 'done'"
 # A kill may lose the run that works on the parts, never a part; what was drawn to be killed early has settled nothing.
-OPTIONS = {"batch_rows": 60, "large_rows": 100, "follow_search": False}
+OPTIONS = {"batch_rows": 60, "large_rows": 100, "follow": False}
 
 
 def write_houses(path: Path, count: int) -> Path:

@@ -44,9 +44,12 @@ def test_a_first_delivery_a_second_and_a_changed_one(database: Database, tmp_pat
     path = write_csv(tmp_path / "a.csv", rows)
     assert take(database, path)[0].counts.inserted == 50
     assert take(database, path)[0].counts.unchanged == 50
+    stale = "SELECT count(*) FROM twin.area_stale"
+    assert database.fetch(stale) == [(0,)]  # the totals have followed
     rows[3]["状态"] = "破损"
     rows[4]["东坐标"] = f"{EAST + 77:.3f}"
-    changed = take(database, write_csv(tmp_path / "b.csv", rows))[0]
+    changed = take(database, write_csv(tmp_path / "b.csv", rows), totals_s=0.0)[0]
+    assert database.fetch(stale) != [(0,)]  # no time: left to twin db tidy
     assert (changed.counts.changed, changed.counts.unchanged) == (2, 48)
     history = database.fetch(
         "SELECT old_row ->> 'state', actor FROM history.version WHERE table_name = 'asset' AND operation = 'U'"

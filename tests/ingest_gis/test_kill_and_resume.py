@@ -26,12 +26,13 @@ LOAD = """
 import sys
 from dataclasses import replace
 from pathlib import Path
-from ingest_gis.plan_delivery import FOLLOWING_SEARCH, IngestOptions
+from ingest_gis.follow_up import FOLLOWING_SEARCH, FOLLOWING_TOTALS
+from ingest_gis.plan_delivery import IngestOptions
 from ingest_gis.run_ingest import ingest_files
 from twin.settings import read_settings
 settings = replace(read_settings({}), database_url=sys.argv[1])
 def say(what, done, total):
-    if what != FOLLOWING_SEARCH:
+    if what not in (FOLLOWING_SEARCH, FOLLOWING_TOTALS):
         print(done, flush=True)
 ingest_files(settings, [Path(sys.argv[2])], IngestOptions(batch_rows=100), say)
 """

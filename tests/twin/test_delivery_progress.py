@@ -18,15 +18,15 @@ class Heard:
         self.said.append((progress, en))
 
 
-def test_waiting_and_the_search_are_no_files() -> None:
+def test_waiting_and_what_follows_are_no_files() -> None:
     heard = Heard()
-    told = Told(cast("JobRun", cast("Any", heard)), "load", (0.0, 0.8), 2, "search")
+    told = Told(cast("JobRun", cast("Any", heard)), "load", (0.0, 0.8), 2, {"totals": ("统计", "totals follow")})
     told("a.csv: waiting", 0, None)
     told("a.csv", 50, 100)
     told("a.csv", 100, 100)
     told("b.csv", 100, 100)
-    told("search", 200, 200)
+    told("totals", 200, 300)
     assert [round(progress, 2) for progress, _ in heard.said] == [0.0, 0.2, 0.4, 0.8, 0.8]
     assert heard.said[0][1] == "waiting for another delivery of the kind"
     assert heard.said[3][1].startswith("2/2: 100 of 100 rows")
-    assert heard.said[4][1] == "search follows, 200 entries"
+    assert heard.said[4][1] == "totals follow, 200 / 300"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
@@ -25,10 +26,12 @@ CHECKING, LOADING, LINKING = (0.0, 1.0), (0.0, 0.8), (0.8, 1.0)
 class Told:
     """Says how far a stage is: rows done, rows a second, time left."""
 
-    def __init__(self, job: JobRun, stage: str, share: tuple[float, float], files: int, afterwards: str) -> None:
+    def __init__(
+        self, job: JobRun, stage: str, share: tuple[float, float], files: int, afterwards: Mapping[str, tuple[str, str]]
+    ) -> None:
         """share: which part of the job's bar the stage fills. files: how many it goes through.
 
-        afterwards: what progress calls the work that follows the files' rows.
+        afterwards: what progress calls the work that follows the files' rows, and what to say of it (zh, en).
         """
         self._job, self._stage, self._share, self._files = job, stage, share, max(files, 1)
         self._afterwards = afterwards
@@ -37,10 +40,10 @@ class Told:
 
     def __call__(self, what: str, done: int, total: int | None) -> None:
         """Report; called as often as rows have been settled. Raises JobCancelled when it is no longer wanted."""
-        if what == self._afterwards:
-            self._job.report(
-                self._stage, self._share[1], f"正在更新检索, {done:,} 项", f"search follows, {done:,} entries"
-            )
+        if what in self._afterwards:
+            zh, en = self._afterwards[what]
+            far = f"{done:,} / {total:,}"
+            self._job.report(self._stage, self._share[1], f"{zh}, {far}", f"{en}, {far}")
             return
         if not done:
             zh, en = "等待另一批同类数据", "waiting for another delivery of the kind"
@@ -84,7 +87,7 @@ def take_delivery_in(settings: Settings, job: JobRun) -> dict[str, Any]:
 
 
 def _ingest(settings: Settings, job: JobRun, *, dry_run: bool, share: tuple[float, float]) -> dict[str, Any]:
-    from ingest_gis.plan_delivery import FOLLOWING_SEARCH
+    from ingest_gis.follow_up import FOLLOWING_SEARCH, FOLLOWING_TOTALS
     from ingest_gis.run_ingest import ingest_files
     from twin.cli.ingest import as_document
 
@@ -95,7 +98,11 @@ def _ingest(settings: Settings, job: JobRun, *, dry_run: bool, share: tuple[floa
     asked = read_document(settings.uploads_dir, upload, "asked") or {}
     stage = "check" if dry_run else "load"
     job.report(stage, share[0], f"正在读取 {len(paths)} 个文件", f"reading {len(paths)} files")
-    told = Told(job, stage, share, len(paths), FOLLOWING_SEARCH)
+    afterwards = {
+        FOLLOWING_SEARCH: ("正在更新检索", "search follows"),
+        FOLLOWING_TOTALS: ("正在更新统计", "totals follow"),
+    }
+    told = Told(job, stage, share, len(paths), afterwards)
     reports = []
     for group, answers in _by_answers(paths, asked):
         reports += ingest_files(settings, group, _options(job, asked | answers, dry_run), told)
