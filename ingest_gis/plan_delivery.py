@@ -24,7 +24,8 @@ class IngestOptions:
 
     complete: what is not in the delivery is no more. allow_vanishing: the share of rows that may end so, 0..1.
     workers: processes on this machine. scheduler: of a Dask cluster, instead. memory_mb: for all processes together.
-    follow: wait until the search has followed, and the totals for at most totals_s seconds; `twin db tidy` does the rest.
+    follow: wait until the search has followed, and the totals for at most totals_s seconds; the rest is left to
+    `twin db tidy`.
     large_rows: from how many rows on a delivery is worth processes of its own and the indexes set aside.
     """
 
