@@ -12,6 +12,7 @@ import numpy as np
 import psycopg
 import pyarrow as pa
 import pyarrow.compute as pc
+import shapely
 from numpy.typing import NDArray
 
 from ingest_gis.copy_binary import constant, copy_rows, integers, jsonb, plain
@@ -25,7 +26,7 @@ from twin.errors import Conflict
 from twin.session import Actor, transaction
 
 COUNTED = ("read", "inserted", "changed", "unchanged", "rejected")
-STAGE_COLUMNS = ("row_no", "key", "row_hash", "raw_hash", "geom", "geom_m", "doc", "private")
+STAGE_COLUMNS = ("row_no", "key", "row_hash", "raw_hash", "geom", "geom_m", "admin_id", "grid_id", "doc", "private")
 STAGED_BYTES = ("key", "row_hash", "raw_hash", "geom", "geom_m")
 BUILDING_COLUMNS = (
     "code", "name_zh", "use_zh", "storeys", "admin_id", "grid_id", "geom", "geom_m", "source_key", "row_hash",
@@ -160,16 +161,13 @@ class PartLoader:
         """Copy new buildings straight into their table."""
         if not direct.any():
             return
-        if self._locator is None:
-            self._locator = read_locator(self._connection)
         rows = np.flatnonzero(direct[: prepared.direct])
         at = pa.array(rows)
-        admin_ids, grid_ids = self._locator.locate(prepared.places[rows])
+        admin_ids, grid_ids = self._areas.locate(prepared.places[rows])
         code = plain(prepared.rows["key"].take(at))
         columns = {
             "code": code, "source_key": code, **{name: column.take(at) for name, column in prepared.copied.items()},
-            "admin_id": integers(admin_ids, 4, admin_ids == NOWHERE),
-            "grid_id": integers(grid_ids, 4, grid_ids == NOWHERE),
+            "admin_id": _ids(admin_ids), "grid_id": _ids(grid_ids),
             "row_hash": plain(prepared.rows["row_hash"].take(at)),
             "raw_hash": plain(prepared.rows["raw_hash"].take(at)),
             "batch_id": constant(self._plan.batch_id.to_bytes(8, "big"), len(rows)),
@@ -188,11 +186,12 @@ class PartLoader:
         rows = prepared.rows.filter(pa.array(taken))
         columns = [
             integers(rows["row_no"].to_numpy(), 8), *(plain(rows[name]) for name in STAGED_BYTES),
+            *self._places(rows["geom_m"]),
             jsonb(plain(rows["public"])), jsonb(plain(rows["private"])),
         ]  # fmt: skip
         with cursor.copy(f"COPY stage_row ({', '.join(STAGE_COLUMNS)}) FROM STDIN (FORMAT binary)".encode()) as copy:
             copy.write(copy_rows(columns))
-        cursor.execute("ANALYZE stage_row")
+        cursor.execute("ANALYZE stage_row (row_no, key)")
         cursor.execute(self._sql["find"], self._plan.bound)
         cursor.execute("ANALYZE stage_todo")
         cursor.execute("SELECT count(*) FILTER (WHERE target_id IS NULL), count(target_id) FROM stage_todo")
@@ -202,12 +201,27 @@ class PartLoader:
         if inserted + changed and not self._plan.dry_run:
             self._enter(cursor)
 
+    def _places(self, geometries: pa.ChunkedArray) -> tuple[pa.Array, pa.Array]:
+        """Find the administrative unit and the grid each thing stands in, as COPY takes them."""
+        count = len(geometries)
+        admin_ids, grid_ids = np.full(count, NOWHERE), np.full(count, NOWHERE)
+        if self._plan.target not in ("admin_unit", "grid"):
+            shapes = shapely.from_wkb(geometries.to_numpy())
+            there = np.flatnonzero(~shapely.is_missing(shapes) & ~shapely.is_empty(shapes))
+            inside = shapely.point_on_surface(shapes[there])
+            middles = np.column_stack([shapely.get_x(inside), shapely.get_y(inside)])
+            admin_ids[there], grid_ids[there] = self._areas.locate(middles)
+        return _ids(admin_ids), _ids(grid_ids)
+
+    @property
+    def _areas(self) -> Locator:
+        if self._locator is None:
+            self._locator = read_locator(self._connection)
+        return self._locator
+
     def _enter(self, cursor: psycopg.Cursor[Any]) -> None:
-        common, target = statements("stage_common"), self._plan.target
-        if target not in ("admin_unit", "grid"):
-            cursor.execute(common["places"])
-        if target == "asset":
-            cursor.execute(common["departments"])
+        if self._plan.target == "asset":
+            cursor.execute(statements("stage_common")["departments"])
         for section in ("insert", "update", "after"):
             if section in self._sql:
                 cursor.execute(self._sql[section], self._plan.bound)
@@ -239,6 +253,10 @@ class PartLoader:
                 "raws": [row.raw.decode() for row in rejected],
             },
         )
+
+
+def _ids(numbers: NDArray[np.int64]) -> pa.Array:
+    return integers(numbers, 4, numbers == NOWHERE)
 
 
 def delivered_row(batch: pa.RecordBatch, row: int) -> bytes:

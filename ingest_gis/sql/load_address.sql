@@ -1,6 +1,6 @@
 -- :find
-INSERT INTO stage_todo (row_no, target_id)
-SELECT s.row_no, t.address_id
+INSERT INTO stage_todo (row_no, target_id, admin_id, grid_id)
+SELECT s.row_no, t.address_id, s.admin_id, s.grid_id
 FROM stage_row s LEFT JOIN twin.address t ON t.code = s.key
 WHERE t.address_id IS NULL OR t.row_hash IS DISTINCT FROM s.row_hash OR t.valid_to IS NOT NULL;
 

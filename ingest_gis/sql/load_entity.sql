@@ -1,8 +1,9 @@
 -- Entities whose code is personal (a household's number) keep it in private.entity.attributes and are found there;
 -- the others keep it in source_key. The public code is made up and says nothing.
 -- :find
-INSERT INTO stage_todo (row_no, target_id, code)
-SELECT s.row_no, t.entity_id, coalesce(t.code, s.doc ->> 'type_code' || '-' || left(replace(gen_random_uuid()::text, '-', ''), 16))
+INSERT INTO stage_todo (row_no, target_id, admin_id, grid_id, code)
+SELECT s.row_no, t.entity_id, s.admin_id, s.grid_id,
+       coalesce(t.code, s.doc ->> 'type_code' || '-' || left(replace(gen_random_uuid()::text, '-', ''), 16))
 FROM stage_row s
   LEFT JOIN private.entity p ON %(private_key)s AND p.department_id = %(department_id)s
                             AND p.attributes ->> 'source_key' = s.key

@@ -1,6 +1,6 @@
 -- :find
-INSERT INTO stage_todo (row_no, target_id)
-SELECT s.row_no, t.record_id
+INSERT INTO stage_todo (row_no, target_id, admin_id, grid_id)
+SELECT s.row_no, t.record_id, s.admin_id, s.grid_id
 FROM stage_row s
   LEFT JOIN twin.record t ON t.department_id = %(department_id)s AND t.kind = %(kind)s AND t.source_key = s.key
   LEFT JOIN private.record p ON p.record_id = t.record_id

@@ -2,6 +2,7 @@
 CREATE TEMP TABLE IF NOT EXISTS stage_row (
   row_no bigint NOT NULL, key text NOT NULL, row_hash bytea NOT NULL, raw_hash bytea,
   geom bytea, geom_m bytea,                 -- EWKB
+  admin_id integer, grid_id integer,        -- where it stands
   doc jsonb NOT NULL, private jsonb
 ) ON COMMIT DELETE ROWS;
 -- The rows among them that are new (target_id NULL) or changed.

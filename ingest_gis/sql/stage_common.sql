@@ -1,17 +1,3 @@
--- :places  the unit grid and administrative unit each row stands in
-UPDATE stage_todo t SET admin_id = place.admin_id, grid_id = place.grid_id
-FROM (
-  SELECT s.row_no, coalesce(g.admin_id, u.admin_id) AS admin_id, g.grid_id
-  FROM stage_todo x JOIN stage_row s USING (row_no)
-    CROSS JOIN LATERAL (SELECT ST_PointOnSurface(ST_GeomFromEWKB(s.geom_m)) AS at) p
-    LEFT JOIN LATERAL (SELECT grid_id, admin_id FROM twin.grid
-                       WHERE ST_Covers(geom_m, p.at) AND valid_to IS NULL ORDER BY code LIMIT 1) g ON true
-    LEFT JOIN LATERAL (SELECT admin_id FROM twin.admin_unit
-                       WHERE ST_Covers(geom_m, p.at) AND valid_to IS NULL ORDER BY level DESC, code LIMIT 1) u ON true
-  WHERE s.geom_m IS NOT NULL
-) place
-WHERE place.row_no = t.row_no;
-
 -- :departments  the parties named by assets, by code or by name
 INSERT INTO twin.department (code, name_zh)
 SELECT code, max(name_zh) FROM (
