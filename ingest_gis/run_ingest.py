@@ -30,7 +30,7 @@ from twin.actions.explain_class_words import remember_unmapped
 from twin.actions.set_aside_indexes import bring_back_abandoned
 from twin.actions.settle_places import settle_places
 from twin.cluster import server
-from twin.errors import BadInput, TwinError
+from twin.errors import BadInput, BrokenOff, TwinError
 from twin.session import Actor, transaction
 from twin.settings import Settings
 
@@ -45,7 +45,7 @@ def ingest_files(
     """Take files into the twin, places before what stands in them. A file that cannot be taken stops no other.
 
     Returns one report for each layer, and one with `error` for each file that could not be read.
-    Raises DatabaseUnavailable when there is no database.
+    Raises DatabaseUnavailable when there is no database, BrokenOff when progress does so: all of it ends there.
     """
     reports: list[DeliveryReport] = []
     with ExitStack() as held:
@@ -61,6 +61,8 @@ def ingest_files(
             for layer in layers:
                 try:
                     reports.append(_ingest_layer(connection, settings, layer, options, progress))
+                except BrokenOff:
+                    raise
                 except TwinError as error:
                     failed = DeliveryReport(layer.file, layer.name, layer.mapping.name, layer.mapping.target)
                     reports.append(replace(failed, error=error, given=layer.path))

@@ -111,3 +111,7 @@ class TooSlow(TwinError):
 
 class TooBusy(TwinError):
     """More is being asked at once than the service can answer."""
+
+
+class BrokenOff(TwinError):
+    """The work is no longer wanted or is to go on later; nobody may take it for a fault of what is worked on."""

@@ -60,6 +60,7 @@ class DeliveryAsked(BaseModel):
     crs: Annotated[str | None, Field(max_length=320)] = None
     datum: Datum = "auto"
     complete: bool = False
+    mends: Annotated[int | None, Field(ge=1, le=2**63 - 1, description="The batch whose mended rows these are")] = None
     of_file: Annotated[dict[str, FileAnswer], Field(max_length=100)] = {}
 
     def checked(self) -> dict[str, Any]:
@@ -73,6 +74,12 @@ class DeliveryAsked(BaseModel):
         kept = self.model_dump(mode="json", exclude={"step", "upload", "of_file"})
         kept["of_file"] = {name: answer.model_dump(exclude_none=True) for name, answer in self.of_file.items()}
         return kept
+
+
+def _must_be(cursor: Any, batch: int) -> None:
+    cursor.execute("SELECT FROM twin.batch WHERE batch_id = %s", (batch,))
+    if cursor.fetchone() is None:
+        raise absent("batch", str(batch))
 
 
 def _json(document: Any) -> Response:
@@ -115,9 +122,13 @@ async def start(services: ServicesOf, actor: MayDeliver, person: Named, asked: D
     files = [path.name for path in await anyio.to_thread.run_sync(deliverable, files_folder(uploads, asked.upload))]
     if not files:
         raise BadInput("还没有上传文件 (no file has been handed in)")
+    if asked.mends is not None and len(files) > 1:
+        raise BadInput("改好的行请放在一个文件里交 (hand in mended rows as one file)", where="mends")
     write_document(uploads, asked.upload, "asked", {**kept, "files": files, "given_by": person})
 
     def queue(cursor: Any) -> UUID:
+        if asked.mends is not None:
+            _must_be(cursor, asked.mends)
         kind = KINDS[asked.step]
         job_id = enqueue(cursor.connection, kind, str(asked.upload), {}, Actor(person, role="system"))
         detail = Jsonb({"files": files, "job": str(job_id)})
@@ -206,9 +217,7 @@ async def roll_back(services: ServicesOf, actor: MayDeliver, person: Named, batc
     """Queue a job: what the batch inserted goes, what it changed or ended is again what it was. Later batches first."""
 
     def queue(cursor: Any) -> UUID:
-        cursor.execute("SELECT state FROM twin.batch WHERE batch_id = %s", (batch,))
-        if cursor.fetchone() is None:
-            raise absent("batch", str(batch))
+        _must_be(cursor, batch)
         job = enqueue(cursor.connection, "delivery.roll_back", str(batch), {}, Actor(person, role="system"))
         cursor.execute("SELECT audit.write('delivery.roll_back', %s)", (f"batch {batch}",))
         return job
@@ -245,7 +254,10 @@ async def rejected_as_csv(
     batch: BatchId,
     lang: Annotated[Literal["zh", "en"], Query(description="Language of the reasons 原因的语言")] = "zh",
 ) -> StreamingResponse:
-    """UTF-8 with a mark, first the row number, reason and fix, then the columns as delivered: mend it, hand it in."""
+    """UTF-8 with a mark, first the row number, reason and fix, then the columns as delivered; mended rows are left out.
+
+    Put the cells right, keep the row numbers, and hand it in with `mends`.
+    """
 
     def log(cursor: Any) -> None:
         cursor.execute("SELECT audit.write('rejected_rows.read', %s)", (f"batch {batch}",))

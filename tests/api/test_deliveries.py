@@ -127,8 +127,30 @@ def test_rows_set_aside_come_back_as_csv_to_be_mended(desk: Desk, taken: Any) ->
     text = io.StringIO()
     csv.writer(text).writerows([header, *lines[:2]])
     upload = desk.hand_in("改好的行.csv", b"\xef\xbb\xbf" + text.getvalue().encode())["upload"]
-    done = desk.run(upload, "take_in")["taken"]
-    assert (done["inserted"], done["rejected"]) == (2, 0)
+    check = desk.run(upload, "check", mends=batch)["check"]
+    assert (check["inserted"], check["rejected"], check["batches"]) == (2, 0, [])
+    done = desk.run(upload, "take_in", mends=batch)["taken"]
+    assert (done["inserted"], done["rejected"], sum(done["linked"].values())) == (2, 0, 2)
+    kept = "SELECT row_no, batch_id FROM twin.record WHERE source_key = 'BX2026110106'"
+    assert desk.database.fetch(kept) == [(6, done["batches"][0])]
+
+    # The batch says how much of it is mended, the mending one whose rows it mends; what is mended waits no more.
+    found = desk.get(f"/deliveries/{batch}")
+    assert (found["rejected"], found["mended"], found["mends"]) == (3, 2, None)
+    mending = desk.get("/deliveries", n=1)["items"][0]
+    assert (mending["mends"], mending["mended"]) == (batch, 0)
+    rows = desk.get(f"/deliveries/{batch}/rejected")["items"]
+    assert [row["mended_in"] for row in rows] == [*done["batches"] * 2, None]
+    body = desk.client.get(f"/deliveries/{batch}/rejected.csv", headers=WHO).content.decode("utf-8-sig")
+    assert [line[0] for line in csv.reader(io.StringIO(body))] == ["拒收行号", "7"]
+    again = desk.run(upload, "check", mends=batch)["check"]["files"][0]
+    assert again["problem"]["kind"] == "BadInput"
+    assert "5" in again["problem"]["text"]
+    nameless = desk.hand_in("无行号.csv", "工单编号,报修地址\r\n1,2\r\n".encode())["upload"]
+    assert "拒收行号" in desk.run(nameless, "check", mends=batch)["check"]["files"][0]["problem"]["text"]
+    for mends in (0, 999999):
+        asked = {"upload": upload, "step": "check", "mends": mends}
+        assert desk.client.post("/deliveries", json=asked, headers=WHO).status_code in (404, 422)
 
 
 def test_a_long_number_or_a_formula_survives_the_spreadsheet(desk: Desk) -> None:

@@ -32,6 +32,12 @@ def hand_in(page: DeskPage, *files: Path) -> None:
     page.until("!document.querySelector('#result').hidden && !document.body.classList.contains('working')")
 
 
+def hand_back(page: DeskPage, mended: Path) -> None:
+    """Hand the mended rows of the open batch in, from the batch itself, and wait until they have been checked."""
+    page.page.set_input_files(".batch[open] .mend input", mended)
+    page.until("!document.querySelector('#result').hidden && !document.body.classList.contains('working')")
+
+
 def take_in(page: DeskPage) -> None:
     """Take in what was checked and wait until it is linked."""
     page.page.click("#take-in")
@@ -84,7 +90,7 @@ def walk(context: BrowserContext, root: str, workbook: Path, folder: Path, pictu
     page.page.locator(".batch[open]").scroll_into_view_if_needed()
     picture(page, "deliver-rejected")
     header, rows = rejected_rows(page)
-    hand_in(page, mend(header, rows, folder))
+    hand_back(page, mend(header, rows, folder))
     take_in(page)
     picture(page, "deliver-mended")
     page.close()

@@ -70,8 +70,10 @@ def test_a_bad_workbook_is_mended_and_linked(context: BrowserContext, office: Se
     assert "关联到地点" in seen["deliver-taken"]
     assert "3.70612E+15" in seen["deliver-rejected"]
     assert "全部可收" in seen["deliver-mended"]
-    counts = "SELECT file, inserted, rejected FROM twin.batch ORDER BY batch_id DESC LIMIT 2"
-    assert office.database.fetch(counts) == [("mended.csv", 2, 0), ("报修工单.xlsx", 4, 3)]
+    assert "拒收 3，已改好 2" in seen["deliver-mended"]
+    counts = "SELECT batch_id, file, inserted, rejected, mends_batch_id FROM twin.batch ORDER BY batch_id DESC LIMIT 2"
+    (_, *mended), (first, *_) = office.database.fetch(counts)
+    assert mended == ["mended.csv", 2, 0, first]
     linked = office.database.fetch(
         "SELECT count(DISTINCT record_id) FROM twin.link JOIN twin.record USING (record_id) "
         "WHERE source_key LIKE 'BX20261101%' AND link.state = 'accepted'"

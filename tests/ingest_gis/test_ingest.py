@@ -31,6 +31,7 @@ from tests.ingest_gis.delivered_rows import (
     write_csv,
     write_places,
 )
+from twin.jobs.job_run import JobCancelled
 
 
 def refusal(database: Database, path: Path, **options: object) -> str:
@@ -75,6 +76,19 @@ def test_a_dry_run_says_the_same_and_writes_nothing(database: Database, tmp_path
     wet = take(database, path)[0]
     assert (vars(dry.counts), dry.reasons, dry.rejected_rows) == (vars(wet.counts), wet.reasons, wet.rejected_rows)
     assert take(database, path, dry_run=True)[0].counts.unchanged == 29
+
+
+def test_who_breaks_a_load_off_is_not_taken_for_a_bad_file(database: Database, tmp_path: Path) -> None:
+    paths = [write_csv(tmp_path / "a.csv", asset_rows(20)), write_csv(tmp_path / "b.csv", asset_rows(20, first=100))]
+
+    def cancel(what: str, done: int, total: int | None) -> None:
+        raise JobCancelled("the job was cancelled")
+
+    with pytest.raises(JobCancelled):
+        ingest_files(database.settings, paths, IngestOptions(), cancel)
+    assert database.fetch("SELECT file, state, read FROM twin.batch") == [("a.csv", "failed", 20)]
+    report = take(database, *paths)[0]
+    assert (report.resumed, report.counts.inserted) == (True, 20)
 
 
 def test_a_persons_edit_is_not_undone_by_the_same_file(database: Database, tmp_path: Path) -> None:

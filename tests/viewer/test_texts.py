@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from functools import cache
 
 import pytest
 
@@ -36,11 +37,13 @@ MADE = (
 )
 
 
+@cache
 def texts(language: str) -> dict[str, str]:
     found: dict[str, str] = json.loads((STATIC_DIR / "i18n" / f"{language}.json").read_text(encoding="utf-8"))
     return found
 
 
+@cache
 def asked_keys() -> set[str]:
     """Find the keys the page asks for: in its markup, as `.text("key")`, or as a known key handed on in a variable."""
     scripts = "\n".join(path.read_text(encoding="utf-8") for path in (STATIC_DIR / "js").rglob("*.js"))

@@ -10,13 +10,13 @@ from uuid import UUID
 
 from twin.actions.delivery_folder import deliverable, drop_document, files_folder, read_document, write_document
 from twin.cluster import server
-from twin.errors import BadInput, DatumUnsure, TwinError, UnknownMapping
+from twin.errors import BadInput, BrokenOff, DatumUnsure, TwinError, UnknownMapping
 from twin.jobs.job_run import JobRun
 from twin.session import Actor, transaction
 from twin.settings import Settings
 
 if TYPE_CHECKING:
-    from ingest_gis.plan_delivery import IngestOptions
+    from ingest_gis.plan_delivery import DeliveryReport, IngestOptions
 
 RATE_AFTER_S = 0.5
 # How much of a job's bar each stage takes, from and to.
@@ -104,12 +104,28 @@ def _ingest(settings: Settings, job: JobRun, *, dry_run: bool, share: tuple[floa
     }
     told = Told(job, stage, share, len(paths), afterwards)
     reports = []
-    for group, answers in _by_answers(paths, asked):
-        reports += ingest_files(settings, group, _options(job, asked | answers, dry_run), told)
+    if asked.get("mends"):
+        reports.append(_mend(settings, job, paths[0], asked["mends"], dry_run, told))
+    else:
+        for group, answers in _by_answers(paths, asked):
+            reports += ingest_files(settings, group, _options(job, asked | answers, dry_run), told)
     document = as_document(reports)
     for entry, report in zip(document["files"], reports, strict=True):
         entry["problem"] = _problem(report.error)
     return document
+
+
+def _mend(settings: Settings, job: JobRun, path: Path, batch: int, dry_run: bool, told: Told) -> DeliveryReport:
+    """Take mended rows of a batch; a file that cannot be taken gets a report that says why."""
+    from ingest_gis.mend import mend_rows
+    from ingest_gis.plan_delivery import DeliveryReport
+
+    try:
+        return mend_rows(settings, batch, path, job.requested_by or "desk", dry_run=dry_run, progress=told)
+    except BrokenOff:
+        raise
+    except TwinError as error:
+        return DeliveryReport(path.name, dry_run=dry_run, error=error, given=path)
 
 
 def _by_answers(paths: list[Path], asked: dict[str, Any]) -> list[tuple[list[Path], dict[str, Any]]]:

@@ -12,7 +12,7 @@ import psycopg
 import structlog
 from psycopg.types.json import Jsonb
 
-from twin.errors import Conflict, TwinError
+from twin.errors import BrokenOff, Conflict, TwinError
 
 log = structlog.get_logger()
 
@@ -36,11 +36,11 @@ WHERE job_id = %(job_id)s AND state = 'running'
 """
 
 
-class JobCancelled(TwinError):
+class JobCancelled(BrokenOff):
     """Somebody cancelled this job; stop and leave everything as it was."""
 
 
-class WorkerStopping(TwinError):
+class WorkerStopping(BrokenOff):
     """The worker is being stopped; the job goes back into the queue."""
 
 

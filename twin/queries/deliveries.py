@@ -15,11 +15,15 @@ from psycopg.rows import dict_row
 from twin.queries.sight import Sight
 from twin.settings import SHIPPED_DATA
 
+# How many rows are mended is counted from the batches of mended rows: whoever may not see the rows may see how many.
 _BATCH = """
 SELECT b.batch_id AS batch, b.file, b.layer, b.target, b.mapping ->> 'name' AS mapping, b.state,
        CASE WHEN d.code IS NOT NULL THEN json_build_object('code', d.code, 'name_zh', d.name_zh, 'name_en', d.name_en)
        END AS department,
-       b.read, b.inserted, b.changed, b.unchanged, b.rejected, b.source_crs AS crs, b.source_datum AS datum, b.encoding,
+       b.read, b.inserted, b.changed, b.unchanged, b.rejected, b.ended, b.mends_batch_id AS mends,
+       least(b.rejected, (SELECT coalesce(sum(m.read - m.rejected), 0) FROM twin.batch m
+                          WHERE m.mends_batch_id = b.batch_id AND m.state <> 'rolled_back'))::bigint AS mended,
+       b.source_crs AS crs, b.source_datum AS datum, b.encoding,
        b.started_at, b.finished_at
 FROM twin.batch b LEFT JOIN twin.department d USING (department_id)
 """
@@ -50,8 +54,9 @@ WHERE b.state <> 'rolled_back' AND (b.file_sha256, b.target) IN (
   SELECT file_sha256, target FROM twin.batch WHERE batch_id = ANY (%(batches)s)) ORDER BY 1
 """
 REJECTED = """
-SELECT row_no, reason_code AS code, detail, raw FROM private.quarantine
+SELECT row_no, reason_code AS code, detail, raw, mended_batch_id AS mended_in FROM private.quarantine
 WHERE batch_id = %(batch)s AND row_no > %(after)s AND (%(code)s::text IS NULL OR reason_code = %(code)s)
+  AND (NOT %(waiting)s OR mended_batch_id IS NULL)
 ORDER BY row_no LIMIT %(n)s
 """
 REFUSED = """
@@ -66,6 +71,7 @@ DEPARTMENTS = "SELECT code, name_zh, name_en FROM twin.department ORDER BY name_
 EVERY_ROW = 10_000
 # The reason stands before the row's own columns, so that it is seen without scrolling.
 ROW_COLUMN, REASON_COLUMN, FIX_COLUMN = "拒收行号", "拒收原因", "怎么改"
+GEOMETRY_COLUMN = "_wkt"
 
 
 @lru_cache(maxsize=1)
@@ -147,28 +153,38 @@ def one_batch(connection: psycopg.Connection[Any], batch: int) -> dict[str, Any]
 
 
 def rejected(
-    connection: psycopg.Connection[Any], batch: int, *, after: int = 0, code: str | None = None, n: int = 50
+    connection: psycopg.Connection[Any],
+    batch: int,
+    *,
+    after: int = 0,
+    code: str | None = None,
+    n: int = 50,
+    waiting: bool = False,
 ) -> list[dict[str, Any]]:
-    """List rows set aside, as delivered, with the reason. Row policies say whose rows a reader sees."""
-    values = {"batch": batch, "after": after, "code": code, "n": n}
+    """List rows set aside, as delivered, with the reason; mended_in: the batch that has taken the row mended.
+
+    Row policies say whose rows a reader sees. waiting: leave out the mended ones.
+    """
+    values = {"batch": batch, "after": after, "code": code, "n": n, "waiting": waiting}
     with connection.cursor(row_factory=dict_row) as cursor:
         return [{**row, **_said(row["code"])} for row in cursor.execute(REJECTED, values).fetchall()]
 
 
 def rejected_csv(connection: psycopg.Connection[Any], batch: int, language: str) -> Iterator[bytes]:
-    """Write the rows set aside as CSV (UTF-8 with a mark, as Excel wants it): mend it and deliver it again.
+    """Write the rows still set aside as CSV (UTF-8 with a mark, as Excel wants it): mend it and hand it in again.
 
-    Cells that a spreadsheet would take for a formula, or long numbers that it would ruin, begin with a tab: the twin
-    leaves it off again.
+    A geometry that was delivered stands in the last column, as WKT. Cells that a spreadsheet would
+    take for a formula, or long numbers that it would ruin, begin with a tab: the twin leaves it off again.
     """
     yield b"\xef\xbb\xbf"
     mapping = (one_batch(connection, batch) or {}).get("mapping")
     after, columns = 0, list[str]()
-    while rows := rejected(connection, batch, after=after, n=EVERY_ROW):
+    while rows := rejected(connection, batch, after=after, n=EVERY_ROW, waiting=True):
         buffer = io.StringIO()
         writer = csv.writer(buffer, lineterminator="\r\n")
         if not columns:
             columns = columns_of(rows, mapping)
+            columns += [GEOMETRY_COLUMN] if any(row["raw"].get(GEOMETRY_COLUMN) for row in rows) else []
             writer.writerow([ROW_COLUMN, REASON_COLUMN, FIX_COLUMN, *columns])
         for row in rows:
             said = ": ".join(filter(None, (row[language], row["detail"])))

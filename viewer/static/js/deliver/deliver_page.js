@@ -23,17 +23,27 @@ class DeliverPage {
     this.answers = {};
     this.result = null;
     this.job = null;
+    this.mends = null; // the batch whose mended rows are handed in
     this.stage = "empty"; // empty, sending, ready, working, checked, taken, failed
   }
 
   async start() {
     await this.desk.start();
     const { language, desk } = this;
-    this.history = new History(find("#history"), { language, ask: (path, options) => desk.ask(path, options), onProblem: (problem) => desk.show(problem), onTold: (title, text) => desk.notices.show("told", { tone: "care", title, text }) });
+    this.history = new History(find("#history"), {
+      language,
+      ask: (path, options) => desk.ask(path, options),
+      onProblem: (problem) => desk.show(problem),
+      onTold: (title, text) => desk.notices.show("told", { tone: "care", title, text }),
+      onMended: (batch, files) => this.mend(batch, files),
+    });
     this.bindDrop();
+    find("#known").addEventListener("change", () => this.stage === "checked" && this.run("check"));
+    const question = find("#whole-stock");
+    question.addEventListener("close", () => question.returnValue === "yes" && this.run("take_in"));
     const on = (selector, run) => find(selector).addEventListener("click", run);
     on("#check", () => this.run("check"));
-    on("#take-in", () => this.run("take_in"));
+    on("#take-in", () => this.takeIn());
     on("#cancel", () => this.cancel());
     on("#anew", () => this.anew());
     language.onSwitch(() => this.draw());
@@ -95,10 +105,17 @@ class DeliverPage {
     });
   }
 
-  /** Send files; when all are there, check them. */
-  async add(files) {
-    if (!files.length || this.stage === "working") return;
-    if (this.stage === "taken") this.reset();
+  /** Take back the mended rows of a batch: up at the top, like any other file. */
+  mend(batch, files) {
+    find("#work").scrollIntoView({ block: "start" });
+    return this.add(files, batch.batch);
+  }
+
+  /** Send files; when all are there, check them. mends: the batch whose rows they mend. */
+  async add(files, mends = null) {
+    if (!files.length || this.stage === "working" || this.stage === "sending") return;
+    if (this.stage === "taken" || mends !== null || this.mends !== null) this.reset();
+    this.mends = mends;
     await this.desk.needPerson();
     this.stage = "sending";
     this.result = null;
@@ -128,6 +145,7 @@ class DeliverPage {
 
   // ---- jobs
   asked() {
+    if (this.mends !== null) return { mends: this.mends };
     const value = (selector) => find(selector).value.trim() || null;
     return { department: value("#department"), mapping: value("#mapping"), crs: value("#crs"), datum: value("#datum") ?? "auto", complete: find("#complete").checked, of_file: this.answers };
   }
@@ -159,6 +177,24 @@ class DeliverPage {
     this.draw();
     find("#result-title").focus({ preventScroll: true });
     find("#result").scrollIntoView({ block: "start" });
+  }
+
+  /** How many rows that the twin holds would end. */
+  ending() {
+    return (this.result?.check?.files ?? []).reduce((sum, entry) => sum + (entry.ended ?? 0), 0);
+  }
+
+  /** Take in what was checked; before rows end, ask. */
+  takeIn() {
+    const count = this.ending();
+    if (!count) {
+      this.run("take_in");
+      return;
+    }
+    const question = find("#whole-stock");
+    question.returnValue = "";
+    find("#whole-stock-text").textContent = this.language.text("deliver.whole_stock.text", { count: this.language.number(count) });
+    question.showModal();
   }
 
   async cancel() {
@@ -193,6 +229,9 @@ class DeliverPage {
     find("#take-in").disabled = !this.canBeTaken();
     find("#anew").hidden = stage === "empty" || working;
     find("#file-input").disabled = working;
+    find("#known").hidden = this.mends !== null;
+    find("#mending").hidden = this.mends === null;
+    if (this.mends !== null) find("#mending").textContent = this.language.text("deliver.mending", { batch: this.language.number(this.mends) });
     find("#drop").classList.toggle("small", stage !== "empty");
   }
 

@@ -4,6 +4,7 @@ import { element, icon } from "../elements.js";
 import { inLanguage } from "../desk/desk_api.js";
 
 const COUNTS = ["read", "inserted", "changed", "unchanged", "rejected"];
+const CARE = new Set(["rejected", "ended"]);
 const ROWS_SHOWN = 12;
 
 /**
@@ -41,10 +42,10 @@ function counts(entry, language) {
   return element(
     "dl",
     { class: "counts" },
-    COUNTS.map((name) =>
+    [...COUNTS, ...(entry.ended ? ["ended"] : [])].map((name) =>
       element(
         "div",
-        { class: `count-${name}${name === "rejected" && entry.rejected ? " count-care" : ""}` },
+        { class: `count-${name}${CARE.has(name) && entry[name] ? " count-care" : ""}` },
         element("dt", { text: language.text(`deliver.count.${name}`) }),
         element("dd", { text: language.number(entry[name]) }),
       ),

@@ -9,13 +9,15 @@ const CAN_GO_BACK = new Set(["building", "address", "asset", "entity", "record"]
 const STATE_TONES = { done: "good", running: "care", failed: "bad", rolled_back: "" };
 
 export class History {
-  /** node: the section. ask(path, options): the API. onProblem(problem), onTold(title, text): show it. */
-  constructor(node, { language, ask, onProblem, onTold }) {
+  /** node: the section. ask(path, options): the API. onProblem(problem), onTold(title, text): show it.
+   *  onMended(batch, files): a person hands the mended rows of a batch in. */
+  constructor(node, { language, ask, onProblem, onTold, onMended }) {
     this.node = node;
     this.language = language;
     this.ask = ask;
     this.onProblem = onProblem;
     this.onTold = onTold;
+    this.onMended = onMended;
     this.items = [];
     this.refused = [];
     this.more = false;
@@ -104,15 +106,23 @@ export class History {
           "span",
           { class: "row-main" },
           element("strong", { class: "row-title", text: batch.layer && !batch.file.startsWith(`${batch.layer}.`) ? `${batch.file} · ${batch.layer}` : batch.file }),
-          element("span", { class: "row-code", text: [`#${batch.batch}`, department, language.text(`target.${batch.target}`), language.time(batch.started_at)].join(" · ") }),
+          element("span", { class: "row-code", text: [`#${batch.batch}`, department, language.text(`target.${batch.target}`), language.time(batch.started_at), batch.mends ? language.text("deliver.mends", { batch: batch.mends }) : null].filter(Boolean).join(" · ") }),
         ),
         element("span", { class: "batch-counts" }, counted.map(([label, value]) => element("span", {}, element("b", { text: language.number(value) }), ` ${label}`))),
-        batch.rejected ? element("span", { class: "chip chip-care", text: language.text("deliver.rejected_count", { count: language.number(batch.rejected) }) }) : null,
+        batch.ended ? element("span", { class: "chip", text: language.text("deliver.ended_count", { count: language.number(batch.ended) }) }) : null,
+        batch.rejected ? this.refusals(batch) : null,
         element("span", { class: tone, text: language.text(`batch_state.${batch.state}`) }),
         icon("chevron", 18),
       ),
       body,
     );
+  }
+
+  /** How many rows were refused, and how many of them have been mended since. */
+  refusals({ rejected, mended }) {
+    const { language } = this;
+    const key = mended ? "deliver.rejected_mended" : "deliver.rejected_count";
+    return element("span", { class: `chip chip-${mended < rejected ? "care" : "good"}`, text: language.text(key, { count: language.number(rejected), mended: language.number(mended) }) });
   }
 
   async open(number, body) {
@@ -189,19 +199,34 @@ export class History {
                 "tr",
                 {},
                 element("th", { scope: "row", text: language.number(row.row_no) }),
-                element("td", { class: "why", text: [row[own], row.detail].filter(Boolean).join(": ") }),
+                element(
+                  "td",
+                  { class: "why" },
+                  [row[own], row.detail].filter(Boolean).join(": "),
+                  row.mended_in ? element("span", { class: "chip chip-good", text: language.text("deliver.mended_in", { batch: row.mended_in }) }) : null,
+                ),
                 columns.map((name) => element("td", { text: row.raw[name] ?? "" })),
               ),
             ),
           ),
         ),
       ),
-      element(
-        "p",
-        { class: "row-actions mend" },
-        element("a", { class: "plain-button", href: `/deliveries/${batch.batch}/rejected.csv?lang=${own}`, download: `rejected-${batch.batch}.csv`, text: language.text("deliver.download") }),
-        element("span", { class: "aside", text: language.text("deliver.mend_how") }),
-      ),
+      batch.mended < batch.rejected ? this.mending(batch, own) : null,
+    );
+  }
+
+  /** The rows as a file, and the way back for it. */
+  mending(batch, own) {
+    const { language } = this;
+    const input = element("input", { type: "file", hidden: true, accept: ".csv,.xlsx,.xls" });
+    input.addEventListener("change", () => this.onMended(batch, [...input.files]));
+    return element(
+      "p",
+      { class: "row-actions mend" },
+      element("a", { class: "plain-button", href: `/deliveries/${batch.batch}/rejected.csv?lang=${own}`, download: `rejected-${batch.batch}.csv`, text: language.text("deliver.download") }),
+      input,
+      element("button", { type: "button", class: "plain-button hand-back", text: language.text("deliver.hand_back"), on: { click: () => input.click() } }),
+      element("span", { class: "aside", text: language.text("deliver.mend_how") }),
     );
   }
 }
