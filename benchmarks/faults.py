@@ -104,7 +104,7 @@ def ingest_all(
         if began - start > seconds:
             tell(f"{path.name} and what follows: left out, {seconds:.0f} s are over")
             break
-        done = ingest_files(settings, [path], IngestOptions(mapping=str(folder / "mappings"), follow_search=False))
+        done = ingest_files(settings, [path], IngestOptions(mapping=str(folder / "mappings"), follow=False))
         reports[path.relative_to(folder / "deliveries").as_posix()] = done
         read = sum(report.counts.read for report in done)
         took = time.monotonic() - began

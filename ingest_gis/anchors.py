@@ -76,7 +76,8 @@ class Anchors:
 
     def _within(self, area: shapely.Geometry | None, metres: Metres) -> NDArray[np.bool_]:
         if area is None:
-            return np.asarray(np.hypot(*(metres - self.centre).T) <= FALLBACK_RADIUS_M)
+            with np.errstate(over="ignore"):  # a position without end is far away
+                return np.asarray(np.hypot(*(metres - self.centre).T) <= FALLBACK_RADIUS_M)
         return np.asarray(shapely.contains_xy(area, metres[:, 0], metres[:, 1]))
 
 

@@ -6,9 +6,8 @@ from collections.abc import Mapping
 from functools import lru_cache
 from typing import Any
 
-import yaml
-
 from twin.settings import SHIPPED_DATA
+from twin.yaml_text import read_yaml
 
 Listed = dict[str, frozenset[str]]
 
@@ -16,7 +15,7 @@ Listed = dict[str, frozenset[str]]
 @lru_cache(maxsize=1)
 def attribute_rules() -> tuple[dict[str, tuple[str, ...]], Listed]:
     """Give the required attributes by class code, and the listed values by attribute."""
-    raw = yaml.safe_load((SHIPPED_DATA / "rules" / "class_attributes.yaml").read_text(encoding="utf-8"))
+    raw = read_yaml((SHIPPED_DATA / "rules" / "class_attributes.yaml").read_text(encoding="utf-8"))
     required = {str(code): tuple(names) for code, names in raw["required"].items()}
     return required, {name: frozenset(map(str, values)) for name, values in raw["values"].items()}
 

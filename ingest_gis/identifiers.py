@@ -17,6 +17,8 @@ RUINED_NUMBER = re.compile(r"[+-]?\d(?:\.\d+)?[Ee]\+?\d{2}")
 
 def plain_code(text: str) -> str:
     """Write a code in half-width capitals without blanks or the apostrophe that makes Excel keep text."""
+    if text.isascii():  # the same, without looking for letters of other widths
+        return "".join(text.upper().split()).lstrip("'`")
     capitals = unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", text).upper())
     together = re.sub(r"[\s\u200b\ufeff]", "", capitals)  # a blank gone, a letter may meet its accent
     return unicodedata.normalize("NFKC", together).lstrip("'`")
@@ -24,7 +26,7 @@ def plain_code(text: str) -> str:
 
 def is_ruined_number(text: str) -> bool:
     """Tell whether a code was turned into a number in powers of ten, its last digits lost."""
-    return RUINED_NUMBER.fullmatch(text.strip()) is not None
+    return ("E" in text or "e" in text) and RUINED_NUMBER.fullmatch(text.strip()) is not None
 
 
 def credit_check_character(body: str) -> str:

@@ -14,6 +14,7 @@ import yaml
 
 from twin.errors import UnknownMapping
 from twin.settings import SHIPPED_DATA
+from twin.yaml_text import read_yaml
 
 Target = Literal["admin_unit", "grid", "building", "address", "asset", "entity", "record"]
 FieldType = Literal["text", "code", "integer", "number", "date", "time", "json"]
@@ -126,7 +127,7 @@ def read_mapping(path: Path) -> DeliveryMapping:
     """
     try:
         text = path.read_text(encoding="utf-8")
-        return _mapping(path.stem, yaml.safe_load(text), hashlib.sha256(text.encode()).hexdigest())
+        return _mapping(path.stem, read_yaml(text), hashlib.sha256(text.encode()).hexdigest())
     except (OSError, yaml.YAMLError, KeyError, TypeError, ValueError, AttributeError) as error:
         raise UnknownMapping(
             f"映射文件读不懂 (the mapping file cannot be read): {type(error).__name__}: {error}",

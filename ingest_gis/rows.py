@@ -15,7 +15,7 @@ from ingest_gis.mappings import DeliveryMapping, Field
 from ingest_gis.positions import Placed, PositionReader
 from ingest_gis.prepared import PreparedRows, Rejected, StageRow, as_table
 from ingest_gis.targets import RowBuilder
-from ingest_gis.values import ValueProblem, read_value
+from ingest_gis.values import ValueProblem, ValueReader
 
 GEOMETRY = "_wkt"  # the cell of a rejected row that holds its geometry
 
@@ -75,11 +75,11 @@ class RowMaker:
     ) -> None:
         column = self._columns[id(item)]
         cells = raw[column] if column is not None else [None] * len(rows)
-        offset_h = self._builder.utc_offset_h
+        reader = ValueReader(item, self._builder.utc_offset_h)
         is_key = item.name == "key" and part is None and not self._key_is_geometry
         for row, cell in enumerate(cells):
             try:
-                value = read_value(item, cell, offset_h)
+                value = reader.read(cell)
             except ValueProblem as problem:
                 problems.add(row, problem.code, column or item.columns[0])
                 continue

@@ -6,9 +6,8 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Literal
 
-import yaml
-
 from twin.settings import SHIPPED_DATA
+from twin.yaml_text import read_yaml
 
 
 @dataclass(frozen=True)
@@ -26,5 +25,5 @@ class Rule:
 @lru_cache(maxsize=1)
 def rules() -> dict[str, Rule]:
     """Give all rules by code, from data/rules/deliveries.yaml."""
-    raw = yaml.safe_load((SHIPPED_DATA / "rules" / "deliveries.yaml").read_text(encoding="utf-8"))
+    raw = read_yaml((SHIPPED_DATA / "rules" / "deliveries.yaml").read_text(encoding="utf-8"))
     return {code: Rule(code, **entry) for code, entry in raw.items()}

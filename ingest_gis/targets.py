@@ -17,7 +17,7 @@ from ingest_gis.delivered_heights import add_heights
 from ingest_gis.mappings import ClassColumn, DeliveryMapping
 from ingest_gis.positions import Placed
 from ingest_gis.tag_classes import TagClasses
-from ingest_gis.values import is_empty, mask_personal, read_number
+from ingest_gis.values import MOST_KEPT, is_empty, mask_personal, read_number
 from twin.settings import CitySettings
 
 Values = dict[str, Any]
@@ -45,6 +45,7 @@ class RowBuilder:
         self.utc_offset_h = around.city.utc_offset_h
         self._mapping = mapping
         self._around = around
+        self._cut: dict[str, str | None] = {}  # a place has many records
         named = mapping.class_column.columns if mapping.class_column else ()
         plain = {"".join(name.split()).lower(): name for name in columns}
         self._class_columns = [plain[key] for name in named if (key := "".join(name.split()).lower()) in plain]
@@ -215,6 +216,13 @@ class RowBuilder:
         return public, private or None
 
     def _cut_at_building(self, address: str) -> str | None:
+        if address not in self._cut:
+            if len(self._cut) >= MOST_KEPT:
+                self._cut.clear()
+            self._cut[address] = self._cut_anew(address)
+        return self._cut[address]
+
+    def _cut_anew(self, address: str) -> str | None:
         parsed = self._around.parse(self._around.normalise(address))
         return (parsed.to_building() + ("附近" if parsed.relative else "")) or None
 

@@ -13,7 +13,9 @@ from ingest_gis import identifiers
 from ingest_gis.mappings import Field
 
 LONGEST_TEXT = 2000
+MOST_KEPT = 10_000  # cells of one field, in one part
 EMPTY = frozenset({"", "-", "--", "/", "\\", "无", "空", "null", "none", "nan", "n/a", "#n/a", "不详", "未知", "nat"})
+LONGEST_EMPTY = max(map(len, EMPTY))
 DATE = re.compile(
     r"(\d{4})[-/.年]?(\d{1,2})[-/.月]?(\d{1,2})日?"
     r"(?:[T\s]+(\d{1,2}):(\d{1,2})(?::(\d{1,2})(?:\.\d+)?)?)?(Z|[+-]\d{2}:?\d{2})?"
@@ -32,7 +34,10 @@ class ValueProblem(Exception):
 
 def is_empty(cell: str | None) -> bool:
     """Tell whether a cell says nothing."""
-    return cell is None or cell.strip().lower() in EMPTY
+    if cell is None:
+        return True
+    text = cell.strip()
+    return len(text) <= LONGEST_EMPTY and text.lower() in EMPTY
 
 
 def read_value(field: Field, cell: str | None, utc_offset_h: int) -> Any:
@@ -52,6 +57,27 @@ def read_value(field: Field, cell: str | None, utc_offset_h: int) -> Any:
     if field.rule is not None and (problem := RULES[field.rule](value)):
         raise ValueProblem(problem)
     return value
+
+
+class ValueReader:
+    """Reads the cells of one field. What is written again and again (states, days, grids) is read once."""
+
+    def __init__(self, field: Field, utc_offset_h: int) -> None:
+        """Remember nothing yet."""
+        self._field = field
+        self._utc_offset_h = utc_offset_h
+        self._kept: dict[str, Any] | None = None if field.type == "json" else {}  # a document may be changed later
+
+    def read(self, cell: str | None) -> Any:
+        """Read one cell as read_value does. Raises ValueProblem."""
+        if cell is None or self._kept is None:
+            return read_value(self._field, cell, self._utc_offset_h)
+        if cell in self._kept:
+            return self._kept[cell]
+        value = read_value(self._field, cell, self._utc_offset_h)
+        if len(self._kept) < MOST_KEPT:
+            self._kept[cell] = value
+        return value
 
 
 def _text(field: Field, cell: str, utc_offset_h: int) -> str:

@@ -9,6 +9,7 @@ from pathlib import Path
 import yaml
 
 from twin.errors import BadInput
+from twin.yaml_text import read_yaml
 
 REPOSITORY = Path(__file__).resolve().parent.parent
 SHIPPED_DATA = REPOSITORY / "data"
@@ -60,7 +61,7 @@ def read_city(path: Path) -> CitySettings:
     Raises BadInput when the file is missing, unreadable or lacks a key.
     """
     try:
-        raw = yaml.safe_load(path.read_text(encoding="utf-8"))
+        raw = read_yaml(path.read_text(encoding="utf-8"))
         return CitySettings(**raw)
     except (OSError, yaml.YAMLError, TypeError) as error:
         raise BadInput(

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import yaml
-
 from ingest_gis.address.normalise import Normaliser, Region
 from twin.settings import SHIPPED_DATA, CitySettings
+from twin.yaml_text import read_yaml
 
 
 def read_region(city: CitySettings, folder: Path = SHIPPED_DATA / "addresses") -> Region:
@@ -15,7 +14,7 @@ def read_region(city: CitySettings, folder: Path = SHIPPED_DATA / "addresses") -
     path = folder / f"{city.code}.yaml"
     if not path.exists():
         return Region(city.name_zh)
-    raw = yaml.safe_load(path.read_text(encoding="utf-8"))
+    raw = read_yaml(path.read_text(encoding="utf-8"))
     return Region(raw["district"], tuple(raw.get("district_aliases", ())), tuple(raw.get("ancestors", ())))
 
 

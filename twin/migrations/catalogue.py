@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Any
 
 import psycopg
-import yaml
 from psycopg import sql
 from psycopg.types.json import Jsonb
 
@@ -17,6 +16,7 @@ from twin.errors import BadInput
 from twin.migrations.attribute_schema import attribute_schema
 from twin.session import SET_ACTOR, Actor, actor_settings
 from twin.settings import SHIPPED_DATA, CitySettings
+from twin.yaml_text import read_yaml
 
 CJT = "CJT214-2007"
 GBT_2013 = "GBT30428.2-2013"
@@ -258,7 +258,7 @@ def _load_affixes(connection: psycopg.Connection[Any], city: CitySettings) -> No
     path = SHIPPED_DATA / f"addresses/{city.code}.yaml"
     if not path.exists():
         return
-    written = yaml.safe_load(path.read_text(encoding="utf-8"))
+    written = read_yaml(path.read_text(encoding="utf-8"))
     names = [written["district"], written["district"][:-1], *written["district_aliases"], *written["ancestors"]]
     new = connection.execute(
         "INSERT INTO twin.search_affix (name) SELECT DISTINCT twin.search_plain(n) FROM unnest(%s::text[]) AS t (n) "

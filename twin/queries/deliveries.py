@@ -9,11 +9,11 @@ from functools import lru_cache
 from typing import Any
 
 import psycopg
-import yaml
 from psycopg.rows import dict_row
 
 from twin.queries.sight import Sight
 from twin.settings import SHIPPED_DATA
+from twin.yaml_text import read_yaml
 
 # How many rows are mended is counted from the batches of mended rows: whoever may not see the rows may see how many.
 _BATCH = """
@@ -78,7 +78,7 @@ GEOMETRY_COLUMN = "_wkt"
 def rule_texts() -> dict[str, dict[str, str]]:
     """Give every rule of deliveries by its code: severity, sentence and fix in both languages."""
     path = SHIPPED_DATA / "rules" / "deliveries.yaml"
-    texts: dict[str, dict[str, str]] = yaml.safe_load(path.read_text(encoding="utf-8"))
+    texts: dict[str, dict[str, str]] = read_yaml(path.read_text(encoding="utf-8"))
     return texts
 
 
@@ -87,7 +87,7 @@ def mapping_titles() -> list[dict[str, Any]]:
     """List the shipped mappings: name, title, what the rows become, whose, and the columns they are known by."""
     found = []
     for path in sorted((SHIPPED_DATA / "mappings").glob("*.yaml")):
-        raw = yaml.safe_load(path.read_text(encoding="utf-8"))
+        raw = read_yaml(path.read_text(encoding="utf-8"))
         department = raw.get("department") or {}
         columns = [names[0] for names in raw.get("match", ())]
         found.append(
@@ -116,7 +116,7 @@ def _columns_known(mapping: str | None) -> tuple[str, ...]:
     path = SHIPPED_DATA / "mappings" / f"{mapping}.yaml"
     if mapping is None or not path.exists():
         return ()
-    raw = yaml.safe_load(path.read_text(encoding="utf-8"))
+    raw = read_yaml(path.read_text(encoding="utf-8"))
     position = raw.get("position") or {}
     fields = [field["from"] for part in ("fields", "public", "private") for field in (raw.get(part) or {}).values()]
     named = [*fields, position.get("x", ()), position.get("y", ())]
