@@ -84,7 +84,7 @@ def decide_datum(
     Raises DatumUnsure when asked is auto, the known places do not decide and nothing is declared.
     """
     if asked != "auto":
-        return DatumVerdict(asked, True, "由 --datum 指定", "given by --datum")
+        return DatumVerdict(asked, True, "由交付人指定", "given by whoever delivers")
     keep = np.isfinite(lon) & np.isfinite(lat)
     if keep.any() and not in_china(lon[keep], lat[keep]).any():
         return DatumVerdict("cgcs2000", True, "在中国之外, 没有偏移", "outside China, where no map is shifted")

@@ -22,6 +22,7 @@ from twin.errors import Conflict
 from twin.session import Actor, transaction
 
 # Expected error of a position by accuracy class of the standard: A 0.5 m, B 1 m, C 10 m.
+LOOK_UP_MS = 1000
 SIGMA_M = {"A": 0.5, "B": 1.0, "C": 10.0}
 
 
@@ -75,7 +76,7 @@ class BatchLoader:
         """Take the locks, find or open the batch, and close it as done or failed at the end.
 
         One delivery of a kind of thing at a time: two that overlap give the same result at once as one after the
-        other. waiting: called when another one must end first.
+        other. waiting: called when another one must end first, and again and again until it has; may raise.
         Raises Conflict when another process is loading the same file into the same kind of thing.
         """
         delivery = self._delivery
@@ -127,14 +128,23 @@ class BatchLoader:
                     do="请等它结束后再试 (try again when it has ended)",
                 )
             waiting()
-            with self._connection.transaction():
-                self._connection.execute("SET LOCAL statement_timeout = 0")
-                self._connection.execute("SELECT pg_advisory_lock(hashtextextended(%s, 0))", (name,))
+            while not self._wait_for(name):
+                waiting()
         try:
             yield
         finally:
             if not self._connection.closed and not self._connection.broken:
                 self._connection.execute("SELECT pg_advisory_unlock(hashtextextended(%s, 0))", (name,))
+
+    def _wait_for(self, name: str) -> bool:
+        """Wait a little for a lock of this session, so that it can be broken off. Returns whether it was had."""
+        try:
+            with self._connection.transaction():
+                self._connection.execute(f"SET LOCAL lock_timeout = {LOOK_UP_MS}".encode())
+                self._connection.execute("SELECT pg_advisory_lock(hashtextextended(%s, 0))", (name,))
+        except psycopg.errors.LockNotAvailable:
+            return False
+        return True
 
     def _open_batch(self) -> None:
         delivery, mapping, datum = self._delivery, self._delivery.mapping, self._delivery.source_datum

@@ -82,7 +82,7 @@ class DeliveryLoad:
         if not self.delivery.is_complete:
             return
         vanished = find_vanished(self.connection, self.actor, self.delivery, seen)
-        refuse_too_many(vanished, self.options.allow_vanishing, self.delivery.file)
+        refuse_too_many(vanished, self.options.allow_vanishing, self.delivery.file, dry_run=plan.dry_run)
         self.report.ended = len(vanished.ids) if plan.dry_run else end_vanished(self.connection, plan, vanished)
 
     @contextmanager

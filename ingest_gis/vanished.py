@@ -63,15 +63,18 @@ def find_vanished(connection: psycopg.Connection[Any], actor: Actor, delivery: D
     return Vanished(np.concatenate(gone) if gone else np.zeros(0, dtype=np.int64), total)
 
 
-def refuse_too_many(vanished: Vanished, allowed: float, where: str) -> None:
+def refuse_too_many(vanished: Vanished, allowed: float, where: str, *, dry_run: bool) -> None:
     """Raise Conflict when a larger share of the rows has vanished than is allowed."""
     if vanished.share > allowed:
         share = min(1.0, vanished.share + 0.01)
+        zh, en = ("什么也没有写入", "nothing was written") if dry_run else (
+            "都没有终止; 交来的行已经入库", "none was ended; those delivered were taken")  # fmt: skip
         raise Conflict(
-            f"{len(vanished.ids)} / {vanished.of} 行不在这次交付里, 都没有终止; 交来的行已经入库 "
-            f"({vanished.share:.0%} of the rows are not in this delivery: none was ended; those delivered were taken)",
+            f"库中 {vanished.of} 行有 {len(vanished.ids)} 行不在这次交付里, 太多了, {zh} "
+            f"({len(vanished.ids)} of {vanished.of} rows of the twin are not in this delivery, too many: {en})",
             where=where,
-            do=f"确认文件完整后加 --allow-vanishing {share:.2f} 再运行 (make sure that the file is whole, then say so)",
+            do="请核对文件是不是全部存量; 确实如此的, 由管理员放行 (make sure that the file is the whole stock; "
+            f"whoever looks after the twin may then let it pass): --allow-vanishing {share:.2f}",
         )
 
 

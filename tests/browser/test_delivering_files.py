@@ -2,22 +2,28 @@
 
 from __future__ import annotations
 
+import json
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 from playwright.sync_api import BrowserContext
 
+from ingest_gis.datum import gcj02_from_cgcs2000
+from ingest_gis.plan_delivery import IngestOptions
+from ingest_gis.run_ingest import ingest_files
 from tests.api.delivered_files import bad_workbook
 from tests.api.small_city import insert_small_city
 from tests.browser.conftest import ServedCity, served
 from tests.browser.desk_page import DeskPage
-from tests.browser.officer_walk import hand_in, open_newest_batch, walk
+from tests.browser.officer_walk import hand_in, open_newest_batch, take_in, walk
 from tests.browser.test_accessibility import FAINT_TEXTS, NAMELESS
 from tests.databases import fresh_database
+from twin.actions.set_aside_indexes import LOAD_LOCK
 from twin.cli.job_kinds import registry
 from twin.jobs.queue import run_worker
 from twin.settings import Settings
@@ -100,6 +106,95 @@ def test_the_page_asks_what_a_file_is_and_is_read_in_english_on_a_phone(
     assert page.page.evaluate("document.querySelector('main').scrollWidth <= innerWidth")
     assert page.page.evaluate(FAINT_TEXTS) == []
     page.close()
+
+
+def lamps(path: Path, office: ServedCity, numbers: range) -> Path:
+    """Write new lamps as GeoJSON whose degrees are GCJ-02, which it does not say; too few to tell it from."""
+    features = []
+    for number in numbers:
+        at = office.facts.at(20.0 * number, -20.0)
+        lon, lat = gcj02_from_cgcs2000(np.array([at.lon]), np.array([at.lat]))
+        properties = {"标识码": f"37061201180003{number:02d}", "小类代码": "0118", "名称": f"新路灯{number}"}
+        point = {"type": "Point", "coordinates": [float(lon[0]), float(lat[0])]}
+        features.append({"type": "Feature", "properties": properties, "geometry": point})
+    path.write_text(json.dumps({"type": "FeatureCollection", "features": features}, ensure_ascii=False), "utf-8")
+    return path
+
+
+def checked_again(page: DeskPage) -> None:
+    """Wait until an answer given on the page has been checked."""
+    page.until("!document.querySelector('#result').hidden && !document.body.matches('.working')")
+
+
+def test_the_datum_is_asked_for_and_the_answer_taken(
+    context: BrowserContext, office: ServedCity, tmp_path: Path
+) -> None:
+    page = DeskPage.enter(context, office.root, "/deliver")
+    with worker(office.database.settings):
+        hand_in(page, lamps(tmp_path / "lamps.geojson", office, range(5)))
+        assert "经纬度是哪种基准" in page.text("#result")
+        assert page.page.is_disabled("#take-in")
+        page.page.click("[data-datum=gcj02]")
+        checked_again(page)
+        assert "GCJ-02" in page.text(".how-read")
+        take_in(page)
+    assert "以前交付的记录" in page.text("#linked")  # lamps are places: the rest is left to the whole run
+    page.close()
+    truth = office.facts.at(60.0, -20.0)
+    apart = "SELECT ST_Distance(geom::geography, ST_Point(%s, %s, 4490)::geography) FROM twin.asset WHERE code = %s"
+    assert office.database.fetch(apart, (truth.lon, truth.lat, "3706120118000303"))[0][0] < 0.1
+
+
+def test_the_whole_stock_ends_what_it_has_not_after_a_question(
+    context: BrowserContext, office: ServedCity, tmp_path: Path
+) -> None:
+    ended = "SELECT code FROM twin.asset WHERE code LIKE '37061201180003%' AND valid_to IS NOT NULL"
+    delivered = [lamps(tmp_path / "lamps.geojson", office, range(5))]
+    ingest_files(office.database.settings, delivered, IngestOptions(datum="gcj02"))
+    page = DeskPage.enter(context, office.root, "/deliver", language="en")
+    with worker(office.database.settings):
+        hand_in(page, lamps(tmp_path / "stock.geojson", office, range(4)))
+        page.page.click("#known summary")
+        page.page.select_option("#datum", "gcj02")  # checked again by itself
+        checked_again(page)
+        page.page.check("#complete")
+        checked_again(page)
+        assert page.text(".count-ended").split() == ["to", "end", "1"]
+        page.page.click("#take-in")
+        assert "will be ended: 1." in page.text("#whole-stock-text")
+        page.page.keyboard.press("Escape")
+        assert office.database.fetch(ended) == []
+        page.page.click("#take-in")
+        page.page.click("#whole-stock [value=yes]")
+        page.until("document.querySelector('#result-title').offsetParent && document.querySelector('#take-in').hidden")
+        page.idle()
+    assert "1 ended" in page.text("#batches")
+    page.close()
+    assert office.database.fetch(ended) == [("3706120118000304",)]
+
+
+def test_a_running_delivery_is_cancelled_and_nothing_is_written(
+    context: BrowserContext, office: ServedCity, tmp_path: Path
+) -> None:
+    orders = tmp_path / "orders.csv"
+    orders.write_text("工单编号,报修地址,报修内容\nBX2026119701,政府大街101号,灯不亮\n", encoding="utf-8")
+    page = DeskPage.enter(context, office.root, "/deliver")
+    page.page.set_viewport_size({"width": 390, "height": 800})
+    hold = "SELECT pg_advisory_lock(hashtextextended(%s, 0))"
+    with office.database.connect("ingest", autocommit=True) as other:
+        other.execute(hold, (LOAD_LOCK.format(target="record"),))  # another delivery of the kind is being loaded
+        with worker(office.database.settings):
+            hand_in(page, orders)
+            page.page.click("#take-in")
+            page.until(lambda: "等待另一批同类数据" in page.text("#job"))
+            page.page.click("#cancel")
+            page.until("!document.querySelector('#result').hidden")
+            assert page.text("#result-title") == "已取消"
+            assert page.page.is_visible("#check")
+    assert page.page.evaluate("document.querySelector('main').scrollWidth <= innerWidth")
+    page.close()
+    assert office.database.fetch("SELECT state FROM twin.job ORDER BY created_at DESC LIMIT 1") == [("cancelled",)]
+    assert office.database.fetch("SELECT count(*) FROM twin.batch WHERE file = 'orders.csv'") == [(0,)]
 
 
 def test_a_closed_desk_and_a_missing_server_say_so(context: BrowserContext, office: ServedCity) -> None:

@@ -5,6 +5,7 @@ import { inLanguage } from "../desk/desk_api.js";
 
 const COUNTS = ["read", "inserted", "changed", "unchanged", "rejected"];
 const CARE = new Set(["rejected", "ended"]);
+const ASKED = new Set(["UnknownMapping", "DatumUnsure"]); // what its deliverer can answer
 const ROWS_SHOWN = 12;
 
 /**
@@ -31,6 +32,7 @@ export function fileResult(entry, { language, rules, ask }) {
 }
 
 function verdict(entry, language) {
+  if (entry.problem && ASKED.has(entry.problem.kind)) return element("span", { class: "chip chip-care", text: language.text("deliver.verdict.asked") });
   if (entry.problem) return element("span", { class: "chip chip-bad", text: language.text("deliver.verdict.no") });
   if (entry.rejected) {
     return element("span", { class: "chip chip-care", text: language.text("deliver.verdict.some", { count: language.number(entry.rejected) }) });
@@ -46,7 +48,7 @@ function counts(entry, language) {
       element(
         "div",
         { class: `count-${name}${CARE.has(name) && entry[name] ? " count-care" : ""}` },
-        element("dt", { text: language.text(`deliver.count.${name}`) }),
+        element("dt", { text: language.text(`deliver.count.${name === "ended" && entry.dry_run ? "to_end" : name}`) }),
         element("dd", { text: language.number(entry[name]) }),
       ),
     ),
@@ -114,7 +116,9 @@ function notes(entry, language, rules) {
 function problem(entry, language, ask) {
   const { kind, text, do: todo, mappings, datums } = entry.problem;
   const answer = (given) => ask.onAnswer(entry.file, given);
-  const isAsked = ask && (kind === "UnknownMapping" || kind === "DatumUnsure");
+  const isAsked = ask && ASKED.has(kind);
+  // The figures of each datum stand on its button.
+  const said = kind === "DatumUnsure" ? language.text("deliver.datum_unsure") : inLanguage(text, language.current);
   return element(
     "div",
     { class: "file-problem" },
@@ -122,7 +126,7 @@ function problem(entry, language, ask) {
       "div",
       { class: "callout callout-care" },
       icon("warning", 18),
-      element("div", {}, element("p", { text: inLanguage(text, language.current) }), isAsked ? null : element("p", { class: "aside", text: inLanguage(todo, language.current) })),
+      element("div", {}, element("p", { text: said }), isAsked ? null : element("p", { class: "aside", text: inLanguage(todo, language.current) })),
     ),
     isAsked && kind === "UnknownMapping" ? mappingChoice(mappings, language, ask.mappings, answer) : null,
     isAsked && kind === "DatumUnsure" ? datumChoice(datums, language, answer) : null,
