@@ -13,7 +13,7 @@ FOLLOWING_SEARCH, FOLLOWING_TOTALS = "检索 (search)", "统计 (totals)"
 SQUARES_AT_ONCE = 100
 Progress = Callable[[str, int, int | None], None]  # what, done, in all
 
-SEARCH_WAITING = "SELECT count(*) FROM twin.search_pending"
+SEARCH_WAITING = "SELECT coalesce(sum(coalesce(to_id, row_id) - row_id + 1), 0) FROM twin.search_pending"
 SQUARES_STALE = 'SELECT count(*) FROM (SELECT DISTINCT of_table, col, "row" FROM twin.area_stale) s'
 
 

@@ -60,7 +60,7 @@ def test_a_short_time_leaves_the_rest_for_the_next_time(loaded: Database, monkey
     monkeypatch.setenv("TWIN_DATA_DIR", str(loaded.settings.data_dir))
     said = CliRunner().invoke(app, ["tidy", "--minutes", "0"], catch_exceptions=False).output
     assert "0 squares gathered 归并方格, 9 left 剩余" in said
-    assert loaded.fetch(LEFT)[0][0] == 60
+    assert loaded.fetch(LEFT)[0][0] == 1  # the range of all 6000
     said = CliRunner().invoke(app, ["tidy"], catch_exceptions=False).output
     assert "60 search entries" in said
     assert "9 squares gathered 归并方格, 0 left 剩余" in said

@@ -40,18 +40,17 @@ def bring_back(settings: Settings, target: str) -> list[str]:
     with ThreadPoolExecutor(SIDE_BY_SIDE) as pool:
         made = [name for names in pool.map(_bring_back_some, [settings] * SIDE_BY_SIDE, [target] * SIDE_BY_SIDE)
                 for name in names]  # fmt: skip
-    made += _bring_back_some(settings, target)  # references, which wait for the last index
-    if made:
+    if made:  # before the references: what the planner knows of a column decides how its reference is checked
         with server.connect(settings, "ingest", autocommit=True) as connection:
             connection.execute("SELECT twin.look_at(%s)", (target,))
-    return made
+    return made + _bring_back_some(settings, target, references_too=True)
 
 
-def _bring_back_some(settings: Settings, target: str) -> list[str]:
-    made = []
+def _bring_back_some(settings: Settings, target: str, *, references_too: bool = False) -> list[str]:
+    made, values = [], (target, references_too)
     with server.connect(settings, "ingest", autocommit=True) as connection:
         connection.execute("SET statement_timeout = 0")
-        while (row := connection.execute("SELECT twin.bring_index_back(%s)", (target,)).fetchone()) and row[0]:
+        while (row := connection.execute("SELECT twin.bring_index_back(%s, %s)", values).fetchone()) and row[0]:
             made.append(str(row[0]))
     return made
 

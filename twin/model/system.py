@@ -118,7 +118,7 @@ class SearchAffix(Base):
 
 
 class SearchPending(Base):
-    """A row whose search entry a load has left to be brought up to date."""
+    """A row whose search entry a load has left to be brought up to date; with to_id, all rows up to that one."""
 
     __tablename__ = "search_pending"
     __table_args__ = {"schema": "twin"}  # noqa: RUF012
@@ -126,6 +126,7 @@ class SearchPending(Base):
     pending_id: Mapped[Big] = mapped_column(Identity(always=True), primary_key=True)
     kind: Mapped[str]
     row_id: Mapped[Big]
+    to_id: Mapped[Big | None]
 
 
 class HanziInitial(Base):
