@@ -6,6 +6,7 @@ Source: PostgreSQL documentation, COPY, "Binary Format".
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
 import pyarrow as pa
@@ -18,13 +19,25 @@ START = b"PGCOPY\n\xff\r\n\x00" + bytes(8)
 END = b"\xff\xff"
 
 
-def copy_rows(columns: Sequence[pa.Array]) -> bytes:
+@dataclass(frozen=True)
+class Framed:
+    """Several columns written already, each value after its length. rows: (N,) large_binary. columns: how many."""
+
+    rows: pa.Array
+    columns: int
+
+
+def copy_rows(columns: Sequence[pa.Array | Framed]) -> bytes:
     """Write rows for COPY ... FROM STDIN (FORMAT binary). columns: (N,) large_binary each, null is NULL."""
-    if not columns or not len(columns[0]):
+    ready = [column.rows if isinstance(column, Framed) else column for column in columns]
+    if not ready or not len(ready[0]):
         return START + END
-    count = np.full(len(columns[0]), len(columns), dtype=">i2")
-    parts: list[pa.Array | bytes] = [fixed(count)]
+    count = sum(column.columns if isinstance(column, Framed) else 1 for column in columns)
+    parts: list[pa.Array | bytes] = [count.to_bytes(2, "big")]
     for column in columns:
+        if isinstance(column, Framed):
+            parts.append(column.rows)
+            continue
         lengths = pc.fill_null(pc.binary_length(column), -1)
         parts += [fixed(np.asarray(lengths.to_numpy(zero_copy_only=False)).astype(">i4")), column]
     return START + _data(joined(*parts)) + END
@@ -53,9 +66,14 @@ def jsonb(documents: pa.Array) -> pa.Array:
     return pc.if_else(pc.is_null(documents), pa.scalar(None, pa.large_binary()), marked)
 
 
-def constant(value: bytes | None, count: int) -> pa.Array:
-    """Repeat one value."""
-    return pa.repeat(pa.scalar(value, pa.large_binary()), count)
+def fixed_bytes(column: pa.ChunkedArray) -> NDArray[np.void]:
+    """Give a column of values of one size as (N,) of so many bytes; nulls are anything."""
+    array = column.combine_chunks()
+    if isinstance(array, pa.ChunkedArray):
+        array = pa.concat_arrays(array.chunks) if array.num_chunks else pa.array([], array.type)
+    size = array.type.byte_width
+    values = np.frombuffer(array.buffers()[1] or b"", dtype=f"V{size}")
+    return values[array.offset : array.offset + len(array)]
 
 
 def plain(column: pa.Array | pa.ChunkedArray) -> pa.Array:

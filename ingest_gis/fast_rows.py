@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 import shapely
+from numpy.typing import NDArray
 
 from ingest_gis.anchors import Anchors
 from ingest_gis.datum import Datum
@@ -21,11 +22,12 @@ from ingest_gis.fast_shapes import FastShapes, read_outlines
 from ingest_gis.mappings import DeliveryMapping
 from ingest_gis.position_columns import position_kind
 from ingest_gis.positions import GEOGRAPHIC_SRID
-from ingest_gis.prepared import SCHEMA, PreparedRows
+from ingest_gis.prepared import SCHEMA, PreparedRows, Rejected
 from ingest_gis.row_hashes import as_column, first_eight, joined
-from ingest_gis.rows import RowMaker
+from ingest_gis.rows import RowMaker, raw_row
 from ingest_gis.solids import SOLID
 from ingest_gis.source_crs import SourceCrs
+from ingest_gis.values import ValueProblem, read_value
 
 # What a building's public document says, in the order of its JSON, and how COPY takes each.
 WRITE: dict[str, Callable[[Any], bytes]] = {
@@ -81,11 +83,32 @@ class PartMaker:
         shapes = read_outlines(batch["_wkb"], self._crs, self._datum, self._anchors)
         placed = np.zeros(batch.num_rows, dtype=bool)
         placed[shapes.rows] = self._in_stated_grid(batch, shapes)
-        taken = sound & placed
+        plain = sound & placed
+        taken = plain & keys.sound
         prepared = self._assemble(batch, keys, columns, shapes, taken, raw_hashes)
-        if not taken.all():
-            _add(prepared, self._carefully(batch, raw_hashes, np.flatnonzero(~taken)))
+        prepared.rejected, refused = self._refuse(batch, np.flatnonzero(plain & ~keys.sound))
+        others = ~taken
+        others[refused] = False
+        if others.any():
+            _add(prepared, self._carefully(batch, raw_hashes, np.flatnonzero(others)))
         return prepared
+
+    def _refuse(self, batch: pa.RecordBatch, rows: NDArray[np.int64]) -> tuple[list[Rejected], list[int]]:
+        """Set aside rows of which all but the code is sound. Returns them, and which of `rows` they are."""
+        made, refused = [], []
+        names = [name for name in batch.schema.names if name not in ("_row_no", "_wkb")]
+        for row in rows.tolist():
+            try:
+                code = read_value(self._mapping.fields["key"], batch[self._key][row].as_py(), self._utc_offset_h)
+                if code is not None:
+                    continue  # sound, but not written as it is kept
+                problem = "key_missing"
+            except ValueProblem as error:
+                problem = error.code
+            raw = raw_row({name: batch[name][row].as_py() for name in names}, batch, row)
+            made.append(Rejected(batch["_row_no"][row].as_py(), problem, self._key, raw))
+            refused.append(row)
+        return made, refused
 
     def _in_stated_grid(self, batch: pa.RecordBatch, shapes: FastShapes) -> Mask:
         """Tell which of the outlines stand in the unit grid their row names; all where no row names one."""
@@ -104,12 +127,12 @@ class PartMaker:
         return self._careful.prepare(some, hashes)
 
     def _read_fields(self, batch: pa.RecordBatch) -> tuple[FastColumn, dict[str, FastColumn], Mask]:
+        """Read codes and fields. Returns them, and which rows are sound in all but the code."""
         raw = {name: batch[name] for name in batch.schema.names if name not in ("_row_no", "_wkb", "_extra")}
         sound = find_sound_text(raw)
         if "_extra" in batch.schema.names:
             sound &= batch["_extra"].is_null().to_numpy(zero_copy_only=False)
         keys = read_keys(self._mapping.fields["key"], batch[self._key])
-        sound &= keys.sound
         columns = {name: nothing(batch.num_rows) for name in WRITE}
         for field, column in self._fields:
             cells = batch[column] if column is not None else pa.nulls(batch.num_rows, pa.string())

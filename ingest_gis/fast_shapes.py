@@ -24,24 +24,26 @@ Shapes = NDArray[np.object_]
 Metres = NDArray[np.float64]
 POLYGON, MULTIPOLYGON = 3, 6
 HAS_SRID = 0x20000000
-POLYGON_HEAD = np.dtype([("order", "u1"), ("type", "<u4"), ("srid", "<u4"), ("rings", "<u4"), ("points", "<u4")])
+POLYGON_HEAD = np.dtype([("order", "u1"), ("type", "<u4"), ("srid", "<u4"), ("rings", "<u4")])
 MULTI_HEAD = np.dtype(
     [("order", "u1"), ("type", "<u4"), ("srid", "<u4"), ("parts", "<u4"),
-     ("order_1", "u1"), ("type_1", "<u4"), ("rings", "<u4"), ("points", "<u4")]
+     ("order_1", "u1"), ("type_1", "<u4"), ("rings", "<u4")]
 )  # fmt: skip
 
 
 @dataclass(frozen=True)
 class FastShapes:
-    """Outlines that are sound: of one ring each, inside the district, valid in metres.
+    """Outlines that are sound: of one part each, inside the district, valid in metres.
 
-    rows: (M,) which rows of the part. multi: (M,) delivered as multipolygon. points: (M,) points of the ring.
-    degrees, metres: (P, 2) all points, row after row. shapes_m: (M,) outlines in metres.
+    rows: (M,) which rows of the part. multi: (M,) delivered as multipolygon. rings: (M,) rings of each, the outer one
+    first. ring_points: (R,) points of each ring. degrees, metres: (P, 2) all points, ring after ring, row after row.
+    shapes_m: (M,) outlines in metres.
     """
 
     rows: NDArray[np.int64]
     multi: NDArray[np.bool_]
-    points: NDArray[np.int64]
+    rings: NDArray[np.int64]
+    ring_points: NDArray[np.int64]
     degrees: Metres
     metres: Metres
     shapes_m: Shapes
@@ -49,8 +51,7 @@ class FastShapes:
     def as_delivered(self, srid: int, points: Metres) -> pa.Array:
         """Write the outlines as EWKB, each as the kind it was delivered as. points: degrees or metres."""
         single = np.zeros(len(self.rows), dtype=POLYGON_HEAD)
-        single["order"], single["type"], single["srid"], single["rings"] = 1, POLYGON | HAS_SRID, srid, 1
-        single["points"] = self.points
+        single["order"], single["type"], single["srid"], single["rings"] = 1, POLYGON | HAS_SRID, srid, self.rings
         head = pc.if_else(pa.array(self.multi), fixed(self._multi_head(srid)), fixed(single))
         return joined(head, self._body(points))
 
@@ -58,20 +59,24 @@ class FastShapes:
         """Write the outlines as EWKB multipolygons."""
         return joined(fixed(self._multi_head(srid)), self._body(points))
 
-    def inside(self) -> Metres:
-        """Give a point inside each outline, (M, 2) metres."""
-        return np.asarray(shapely.get_coordinates(shapely.point_on_surface(self.shapes_m)))
+    def inside(self) -> Shapes:
+        """Give a point inside each outline, (M,) points in metres."""
+        return np.asarray(shapely.point_on_surface(self.shapes_m), dtype=object)
 
     def _multi_head(self, srid: int) -> NDArray[np.void]:
         head = np.zeros(len(self.rows), dtype=MULTI_HEAD)
         head["order"], head["type"], head["srid"], head["parts"] = 1, MULTIPOLYGON | HAS_SRID, srid, 1
-        head["order_1"], head["type_1"], head["rings"], head["points"] = 1, POLYGON, 1, self.points
+        head["order_1"], head["type_1"], head["rings"] = 1, POLYGON, self.rings
         return head
 
     def _body(self, points: Metres) -> pa.Array:
-        ends = np.concatenate(([0], np.cumsum(self.points))) * 16
-        data = np.ascontiguousarray(points, dtype="<f8")
-        buffers = [None, pa.py_buffer(ends.astype(np.int64).tobytes()), pa.py_buffer(data.tobytes())]
+        """Write the rings, each its number of points and then those."""
+        ends = np.concatenate(([0], np.cumsum(self.ring_points)))
+        numbers = np.ascontiguousarray(points, dtype="<f8").reshape(-1).view("<u4")
+        data = np.insert(numbers, 4 * ends[:-1], self.ring_points.astype("<u4"))
+        last_rings = np.concatenate(([0], np.cumsum(self.rings)))
+        offsets = 16 * ends[last_rings] + 4 * last_rings
+        buffers = [None, pa.py_buffer(offsets.astype(np.int64).tobytes()), pa.py_buffer(data)]
         return pa.Array.from_buffers(pa.large_binary(), len(self.rows), buffers)
 
 
@@ -79,15 +84,14 @@ def read_outlines(wkb: pa.Array, crs: SourceCrs, datum: Datum, anchors: Anchors)
     """Read the outlines of a part. wkb: (N,) binary."""
     shapes = shapely.from_wkb(wkb.to_numpy(zero_copy_only=False), on_invalid="ignore")
     kinds = np.asarray(shapely.get_type_id(shapes))
-    parts = shapely.get_num_geometries(shapes)
-    first = shapely.get_geometry(shapes, 0)
-    one_ring = np.asarray((shapely.get_num_interior_rings(first) == 0) & (parts == 1))
-    one_ring &= np.isin(kinds, (POLYGON, MULTIPOLYGON))
-    unfit = np.asarray(shapely.is_empty(shapes)) | np.asarray(shapely.has_z(shapes))
-    rows = np.flatnonzero(one_ring & ~unfit)
+    fit = np.asarray(np.isin(kinds, (POLYGON, MULTIPOLYGON)) & (shapely.get_num_geometries(shapes) == 1))
+    fit &= ~(np.asarray(shapely.is_empty(shapes)) | np.asarray(shapely.has_z(shapes)))
+    rows = np.flatnonzero(fit)
     shapes = shapes[rows]
+    multi = np.asarray(kinds[rows] == MULTIPOLYGON)
+    rings, ring_points = _count_rings(shapes, multi)
+    points = np.add.reduceat(ring_points, np.cumsum(rings) - rings) if len(rows) else np.zeros(0, dtype=np.int64)
     given = shapely.get_coordinates(shapes)
-    points = np.asarray(shapely.get_num_coordinates(shapes), dtype=np.int64)
     degrees, metres = _project(given[:, ::-1] if crs.swapped else given, crs, datum, anchors.working_srid)
     shapes_m = shapes if metres is given else shapely.set_coordinates(shapes.copy(), metres)
     bounds = shapely.bounds(shapes_m).reshape(-1, 4)
@@ -97,12 +101,28 @@ def read_outlines(wkb: pa.Array, crs: SourceCrs, datum: Datum, anchors: Anchors)
     sound &= np.asarray(shapely.is_valid(shapes_m), dtype=bool)
     with np.errstate(invalid="ignore", divide="ignore"):
         sound &= 2 * np.abs(shapely.area(shapes_m)) / shapely.length(shapes_m) >= THINNEST_M  # as checks.find_slivers
-    multi = np.asarray(kinds[rows] == MULTIPOLYGON)
     if not sound.all():
         of_sound = np.repeat(sound, points)
-        rows, multi, points, shapes_m = rows[sound], multi[sound], points[sound], shapes_m[sound]
+        ring_points = ring_points[np.repeat(sound, rings)]
+        rows, multi, rings, shapes_m = rows[sound], multi[sound], rings[sound], shapes_m[sound]
         degrees, metres = degrees[of_sound], metres[of_sound]
-    return FastShapes(rows, multi, points, degrees, metres, shapes_m)
+    return FastShapes(rows, multi, rings, ring_points, degrees, metres, shapes_m)
+
+
+def _count_rings(shapes: Shapes, multi: NDArray[np.bool_]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Count the rings of outlines of one part each, and the points of each ring."""
+    outlines = shapes
+    if multi.any():
+        outlines = shapes.copy()
+        outlines[multi] = shapely.get_geometry(shapes[multi], 0)
+    rings = 1 + np.asarray(shapely.get_num_interior_rings(outlines), dtype=np.int64)
+    points = np.asarray(shapely.get_num_coordinates(outlines), dtype=np.int64)
+    courts = rings > 1
+    if not courts.any():
+        return rings, points
+    ring_points = np.repeat(points, rings)
+    ring_points[np.repeat(courts, rings)] = shapely.get_num_coordinates(shapely.get_rings(outlines[courts]))
+    return rings, ring_points
 
 
 def _project(given: Metres, crs: SourceCrs, datum: Datum, working_srid: int) -> tuple[Metres, Metres]:

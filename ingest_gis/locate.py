@@ -45,9 +45,8 @@ class Locator:
     grids: Areas
     units: Areas
 
-    def locate(self, metres: NDArray[np.float64]) -> tuple[Ids, Ids]:
-        """Find (administrative unit, grid) of (N, 2) metres in the working CRS; NOWHERE where there is none."""
-        points = np.asarray(shapely.points(metres), dtype=object) if len(metres) else np.zeros(0, dtype=object)
+    def locate(self, points: NDArray[np.object_]) -> tuple[Ids, Ids]:
+        """Find (administrative unit, grid) of (N,) points in the working CRS; NOWHERE where there is none."""
         grid = self.grids.at(points)
         admin_ids, grid_ids = np.full(len(points), NOWHERE), np.full(len(points), NOWHERE)
         in_grid = grid != NOWHERE

@@ -15,7 +15,7 @@ import pyarrow.compute as pc
 import shapely
 from numpy.typing import NDArray
 
-from ingest_gis.copy_binary import constant, copy_rows, integers, jsonb, plain
+from ingest_gis.copy_binary import Framed, copy_rows, fixed, fixed_bytes, integers, jsonb, plain
 from ingest_gis.key_map import SAME_KEY, SAME_ROW, TAKEN
 from ingest_gis.locate import NOWHERE, Locator, read_locator
 from ingest_gis.mappings import Target
@@ -28,9 +28,10 @@ from twin.session import Actor, transaction
 COUNTED = ("read", "inserted", "changed", "unchanged", "rejected")
 STAGE_COLUMNS = ("row_no", "key", "row_hash", "raw_hash", "geom", "geom_m", "admin_id", "grid_id", "doc", "private")
 STAGED_BYTES = ("key", "row_hash", "raw_hash", "geom", "geom_m")
-BUILDING_COLUMNS = (
-    "code", "name_zh", "use_zh", "storeys", "admin_id", "grid_id", "geom", "geom_m", "source_key", "row_hash",
-    "raw_hash", "batch_id", "row_no",
+ORIGIN_COLUMNS = ("row_hash", "raw_hash", "batch_id", "row_no")
+ORIGIN = np.dtype(
+    [("size_1", ">i4"), ("row_hash", "V16"), ("size_2", ">i4"), ("raw_hash", "V16"),
+     ("size_3", ">i4"), ("batch_id", ">i8"), ("size_4", ">i4"), ("row_no", ">i8")]
 )  # fmt: skip
 
 
@@ -168,14 +169,20 @@ class PartLoader:
         columns = {
             "code": code, "source_key": code, **{name: column.take(at) for name, column in prepared.copied.items()},
             "admin_id": _ids(admin_ids), "grid_id": _ids(grid_ids),
-            "row_hash": plain(prepared.rows["row_hash"].take(at)),
-            "raw_hash": plain(prepared.rows["raw_hash"].take(at)),
-            "batch_id": constant(self._plan.batch_id.to_bytes(8, "big"), len(rows)),
-            "row_no": integers(prepared.rows["row_no"].take(at).to_numpy(), 8),
         }  # fmt: skip
-        text = f"COPY twin.building ({', '.join(BUILDING_COLUMNS)}) FROM STDIN (FORMAT binary)"
+        text = f"COPY twin.building ({', '.join((*columns, *ORIGIN_COLUMNS))}) FROM STDIN (FORMAT binary)"
         with cursor.copy(text.encode()) as copy:
-            copy.write(copy_rows([columns[name] for name in BUILDING_COLUMNS]))
+            copy.write(copy_rows([*columns.values(), self._origin(prepared.rows, rows)]))
+
+    def _origin(self, rows: pa.Table, at: NDArray[np.int64]) -> Framed:
+        """Write what of rows has the same size in all: their hashes, batch and row."""
+        made = np.zeros(len(at), dtype=ORIGIN)
+        for name in ("row_hash", "raw_hash"):
+            made[name] = fixed_bytes(rows[name])[at]
+        made["batch_id"], made["row_no"] = self._plan.batch_id, rows["row_no"].to_numpy()[at]
+        made["size_1"] = made["size_2"] = 16
+        made["size_3"] = made["size_4"] = 8
+        return Framed(fixed(made), 4)
 
     def _stage(
         self, cursor: psycopg.Cursor[Any], prepared: PreparedRows, taken: NDArray[np.bool_], counts: Counts
@@ -208,9 +215,7 @@ class PartLoader:
         if self._plan.target not in ("admin_unit", "grid"):
             shapes = shapely.from_wkb(geometries.to_numpy())
             there = np.flatnonzero(~shapely.is_missing(shapes) & ~shapely.is_empty(shapes))
-            inside = shapely.point_on_surface(shapes[there])
-            middles = np.column_stack([shapely.get_x(inside), shapely.get_y(inside)])
-            admin_ids[there], grid_ids[there] = self._areas.locate(middles)
+            admin_ids[there], grid_ids[there] = self._areas.locate(shapely.point_on_surface(shapes[there]))
         return _ids(admin_ids), _ids(grid_ids)
 
     @property

@@ -60,7 +60,7 @@ class PreparedRows:
     """What became of one part. read = len(rows) + len(rejected). notes: remarks counted by rule.
 
     rows: a table of SCHEMA; its rows number 0 .. direct-1 also stand, ready to be copied, in `copied`.
-    places: (direct, 2) metres inside each of those.
+    places: (direct,) points inside each of those, in metres.
     """
 
     read: int
@@ -70,7 +70,7 @@ class PreparedRows:
     unknown_classes: Counter[str] = field(default_factory=Counter)
     direct: int = 0
     copied: dict[str, pa.Array] = field(default_factory=dict)
-    places: NDArray[np.float64] = field(default_factory=lambda: np.zeros((0, 2)))
+    places: NDArray[np.object_] = field(default_factory=lambda: np.zeros(0, dtype=object))
 
     def keys(self) -> Hashes:
         """Hash the codes of the rows."""
