@@ -58,11 +58,11 @@ def find_sound_text(columns: Mapping[str, pa.Array]) -> Mask:
     return np.zeros(0, dtype=bool) if sound is None else sound
 
 
-def read_keys(field: Field, cells: pa.Array) -> FastColumn:
-    """Read the codes of a delivery's rows: those that are written as they are kept."""
+def read_keys(field: Field, cells: pa.Array) -> tuple[pa.Array, Mask]:
+    """Read the codes of a delivery's rows. Returns them, and which are written as they are kept."""
     sound = _matches(cells, CODES_OF_RULE[field.rule]) & ~_matches(cells, RUINED)
     sound &= ~_mask(pc.is_in(cells, pa.array([word.upper() for word in EMPTY])))
-    return FastColumn(sound, joined(b'"', cells, b'"'), cells)
+    return cells, sound
 
 
 def can_read_keys(field: Field) -> bool:

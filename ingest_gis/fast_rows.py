@@ -77,16 +77,17 @@ class PartMaker:
         has_solids, has_shapes = SOLID in batch.schema.names, "_wkb" in batch.schema.names
         if not self.is_fast or batch.num_rows < SMALLEST or has_solids or not has_shapes:
             return self._carefully(batch, raw_hashes, np.arange(batch.num_rows))
-        keys, columns, sound = self._read_fields(batch)
+        keys, sound_keys = read_keys(self._mapping.fields["key"], batch[self._key])
+        columns, sound = self._read_fields(batch)
         if self._crs is None:
             raise ValueError("positions without a coordinate system")
         shapes = read_outlines(batch["_wkb"], self._crs, self._datum, self._anchors)
         placed = np.zeros(batch.num_rows, dtype=bool)
         placed[shapes.rows] = self._in_stated_grid(batch, shapes)
         plain = sound & placed
-        taken = plain & keys.sound
+        taken = plain & sound_keys
         prepared = self._assemble(batch, keys, columns, shapes, taken, raw_hashes)
-        prepared.rejected, refused = self._refuse(batch, np.flatnonzero(plain & ~keys.sound))
+        prepared.rejected, refused = self._refuse(batch, np.flatnonzero(plain & ~sound_keys))
         others = ~taken
         others[refused] = False
         if others.any():
@@ -126,52 +127,46 @@ class PartMaker:
         some = batch if len(rows) == batch.num_rows else batch.take(pa.array(rows))
         return self._careful.prepare(some, hashes)
 
-    def _read_fields(self, batch: pa.RecordBatch) -> tuple[FastColumn, dict[str, FastColumn], Mask]:
-        """Read codes and fields. Returns them, and which rows are sound in all but the code."""
+    def _read_fields(self, batch: pa.RecordBatch) -> tuple[dict[str, FastColumn], Mask]:
+        """Read all fields but the code. Returns them, and which rows are sound in them."""
         raw = {name: batch[name] for name in batch.schema.names if name not in ("_row_no", "_wkb", "_extra")}
         sound = find_sound_text(raw)
         if "_extra" in batch.schema.names:
             sound &= batch["_extra"].is_null().to_numpy(zero_copy_only=False)
-        keys = read_keys(self._mapping.fields["key"], batch[self._key])
         columns = {name: nothing(batch.num_rows) for name in WRITE}
         for field, column in self._fields:
             cells = batch[column] if column is not None else pa.nulls(batch.num_rows, pa.string())
             columns[field.name] = read_column(field, cells, self._utc_offset_h)
             sound &= columns[field.name].sound
-        return keys, columns, sound
+        return columns, sound
 
     def _assemble(
         self,
         batch: pa.RecordBatch,
-        keys: FastColumn,
+        keys: pa.Array,
         columns: dict[str, FastColumn],
         shapes: FastShapes,
         taken: Mask,
         raw_hashes: bytes,
     ) -> PreparedRows:
         rows = np.flatnonzero(taken)
-        of_shapes = pa.array(np.flatnonzero(taken[shapes.rows]))
-        at = pa.array(rows)
-        srid = self._anchors.working_srid
-        geom = shapes.as_delivered(GEOGRAPHIC_SRID, shapes.degrees).take(of_shapes)
-        geom_m = shapes.as_delivered(srid, shapes.metres).take(of_shapes)
+        at, srid = pa.array(rows), self._anchors.working_srid
+        shapes = shapes.some(taken[shapes.rows])
         public = joined(
             b'{"name_zh":', columns["name_zh"].json, b',"storeys":', columns["storeys"].json,
             b',"use_zh":', columns["use_zh"].json, b"}",
         ).take(at)  # fmt: skip
-        hashes = _hash_content(joined(public, geom_m))
+        hashes = _hash_content(shapes.as_delivered(srid, public))
         raw = np.frombuffer(raw_hashes, dtype="V16")[rows].tobytes()
-        values = [
-            batch["_row_no"].take(at), keys.text.take(at) if keys.text is not None else None, as_column(hashes),
-            as_column(raw), pa.array(first_eight(hashes)), geom, geom_m, public,
-            pa.nulls(len(rows), pa.large_binary()),
-        ]  # fmt: skip
         copied = {name: columns[name].copied(write).take(at) for name, write in WRITE.items()}
-        copied["geom"] = shapes.as_multi(GEOGRAPHIC_SRID, shapes.degrees).take(of_shapes)
-        copied["geom_m"] = shapes.as_multi(srid, shapes.metres).take(of_shapes)
+        copied["geom"] = shapes.as_multi(GEOGRAPHIC_SRID, shapes.degrees)
+        copied["geom_m"] = shapes.as_multi(srid, shapes.metres)
+        values = [
+            batch["_row_no"].take(at), keys.take(at), as_column(hashes), as_column(raw), pa.array(first_eight(hashes)),
+            copied["geom"], copied["geom_m"], public, pa.nulls(len(rows), pa.large_binary()),
+        ]  # fmt: skip
         table = pa.Table.from_arrays(values, schema=SCHEMA)
-        inside = shapes.inside()[taken[shapes.rows]]
-        return PreparedRows(batch.num_rows, table, direct=len(rows), copied=copied, places=inside)
+        return PreparedRows(batch.num_rows, table, direct=len(rows), copied=copied, places=shapes.inside())
 
 
 def _hash_content(rows: pa.Array) -> bytes:

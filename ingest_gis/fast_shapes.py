@@ -48,12 +48,25 @@ class FastShapes:
     metres: Metres
     shapes_m: Shapes
 
-    def as_delivered(self, srid: int, points: Metres) -> pa.Array:
-        """Write the outlines as EWKB, each as the kind it was delivered as. points: degrees or metres."""
+    def some(self, which: NDArray[np.bool_]) -> FastShapes:
+        """Give those of (M,) outlines."""
+        if which.all():
+            return self
+        of_rings = np.repeat(which, self.rings)
+        of_points = np.repeat(of_rings, self.ring_points)
+        return FastShapes(
+            self.rows[which], self.multi[which], self.rings[which], self.ring_points[of_rings],
+            self.degrees[of_points], self.metres[of_points], self.shapes_m[which],
+        )  # fmt: skip
+
+    def as_delivered(self, srid: int, before: pa.Array) -> pa.Array:
+        """Write the outlines in metres as EWKB, each as the kind it was delivered as, after (M,) other bytes."""
         single = np.zeros(len(self.rows), dtype=POLYGON_HEAD)
         single["order"], single["type"], single["srid"], single["rings"] = 1, POLYGON | HAS_SRID, srid, self.rings
-        head = pc.if_else(pa.array(self.multi), fixed(self._multi_head(srid)), fixed(single))
-        return joined(head, self._body(points))
+        head = fixed(single)
+        if self.multi.any():
+            head = pc.if_else(pa.array(self.multi), fixed(self._multi_head(srid)), head)
+        return joined(before, head, self._body(self.metres))
 
     def as_multi(self, srid: int, points: Metres) -> pa.Array:
         """Write the outlines as EWKB multipolygons."""
@@ -90,7 +103,6 @@ def read_outlines(wkb: pa.Array, crs: SourceCrs, datum: Datum, anchors: Anchors)
     shapes = shapes[rows]
     multi = np.asarray(kinds[rows] == MULTIPOLYGON)
     rings, ring_points = _count_rings(shapes, multi)
-    points = np.add.reduceat(ring_points, np.cumsum(rings) - rings) if len(rows) else np.zeros(0, dtype=np.int64)
     given = shapely.get_coordinates(shapes)
     degrees, metres = _project(given[:, ::-1] if crs.swapped else given, crs, datum, anchors.working_srid)
     shapes_m = shapes if metres is given else shapely.set_coordinates(shapes.copy(), metres)
@@ -101,12 +113,7 @@ def read_outlines(wkb: pa.Array, crs: SourceCrs, datum: Datum, anchors: Anchors)
     sound &= np.asarray(shapely.is_valid(shapes_m), dtype=bool)
     with np.errstate(invalid="ignore", divide="ignore"):
         sound &= 2 * np.abs(shapely.area(shapes_m)) / shapely.length(shapes_m) >= THINNEST_M  # as checks.find_slivers
-    if not sound.all():
-        of_sound = np.repeat(sound, points)
-        ring_points = ring_points[np.repeat(sound, rings)]
-        rows, multi, rings, shapes_m = rows[sound], multi[sound], rings[sound], shapes_m[sound]
-        degrees, metres = degrees[of_sound], metres[of_sound]
-    return FastShapes(rows, multi, rings, ring_points, degrees, metres, shapes_m)
+    return FastShapes(rows, multi, rings, ring_points, degrees, metres, shapes_m).some(sound)
 
 
 def _count_rings(shapes: Shapes, multi: NDArray[np.bool_]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:

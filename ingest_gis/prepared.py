@@ -59,7 +59,8 @@ class Rejected:
 class PreparedRows:
     """What became of one part. read = len(rows) + len(rejected). notes: remarks counted by rule.
 
-    rows: a table of SCHEMA; its rows number 0 .. direct-1 also stand, ready to be copied, in `copied`.
+    rows: a table of SCHEMA; its rows number 0 .. direct-1 also stand, ready to be copied, in `copied`; their geometry
+    is a multipolygon already.
     places: (direct,) points inside each of those, in metres.
     """
 
