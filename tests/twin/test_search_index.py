@@ -104,6 +104,30 @@ def test_a_load_that_fails_leaves_nothing_to_do(database: Database) -> None:
         assert database.fetch("SELECT * FROM twin.search_pending") == []
 
 
+ADD_MANY = """
+INSERT INTO twin.asset (class_id, code, name_zh, geom, geom_m)
+SELECT 18, %s || n, CASE WHEN n %% 300 = 0 THEN %s || n END, p, ST_Transform(p, 4550)
+FROM generate_series(1, 1500) n, LATERAL (SELECT {PLACE} AS p) at
+""".replace("{PLACE}", PLACE)
+
+
+def test_large_loads_side_by_side_are_noted_by_the_keys_they_were_given(database: Database) -> None:
+    with database.connect("ingest") as one, database.connect("ingest") as other, database.connect("ingest") as third:
+        for connection, name in ((one, "A"), (other, "B"), (third, "C"), (one, "D")):
+            connection.execute("SET LOCAL twin.search_later = 'on'")
+            connection.execute(ADD_MANY.encode(), (name, name))
+        third.rollback()
+        one.execute("UPDATE twin.asset SET name_zh = 'later' WHERE code = 'A300'")
+        one.execute("DELETE FROM twin.asset WHERE code = 'A600'")
+        one.commit()
+        other.commit()
+        while (one.execute("SELECT twin.search_catch_up(700)").fetchone() or (0,))[0]:
+            one.commit()
+    assert database.fetch("SELECT * FROM twin.search_pending") == []
+    named = {f"{name}{n}" for name in "ABD" for n in range(300, 1501, 300)} - {"A300", "A600"}
+    assert {label for label, _ in database.fetch(LAMPS)} == named | {"later"}
+
+
 EDITS = st.tuples(
     st.sampled_from(["wrong", "missing", "extra", "swapped"]), st.integers(0, 11), st.sampled_from("龘3a")
 )
