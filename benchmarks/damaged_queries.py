@@ -4,7 +4,9 @@
 
 Names, addresses, codes, pinyin and initials of things in the configured city, each spoilt once: a character wrong,
 missing, extra, swapped with its neighbour, or one read the same. A text that spoilt is the text of something else is
-drawn again: it asks for that. Right is the thing itself, or one of its kind with the same label.
+drawn again: it asks for that. Right is the thing itself, or one of its kind with the same label. Some spoilt texts are
+as near to a dozen other things (14 may be 114, 124, 19 or 4), and nobody can tell which was meant: those with more than
+three things one edit away are counted apart, to show what is the search's fault and what is not.
 """
 
 from __future__ import annotations
@@ -19,10 +21,12 @@ from typing import Any
 
 import orjson
 import psycopg
+from rapidfuzz.distance import OSA
 
 from twin.actions.access import reading
 from twin.cluster.server import connect, dsn
 from twin.queries.search import SearchAsked, search
+from twin.queries.search_text import near_codes
 from twin.session import PUBLIC
 from twin.settings import read_settings
 
@@ -44,6 +48,15 @@ SELECT EXISTS (SELECT FROM twin.search_entry e WHERE %(t)s IN (e.sought) OR e.co
     OR EXISTS (SELECT FROM twin.search_entry e WHERE e.core_initials = %(t)s OR e.pinyin = %(t)s)
     OR EXISTS (SELECT FROM twin.building WHERE code = %(t)s)
 """
+# Things and their texts, in every form, that may be one edit away (those share a number).
+AROUND = """
+SELECT DISTINCT e.kind || e.label_zh, written FROM twin.search_entry e
+  CROSS JOIN LATERAL (VALUES (e.sought), (e.core), (e.core_initials), (e.pinyin)) forms (written)
+WHERE e.near && twin.search_near(%(t)s) AND written IS NOT NULL
+  AND abs(char_length(written) - char_length(%(t)s)) <= 1
+UNION SELECT 'building' || coalesce(name_zh, code), code FROM twin.building WHERE code = ANY (%(codes)s)
+"""
+MOST_ALIKE = 3
 READ_ALIKE = """
 SELECT syllable, array_agg(hanzi) FROM twin.hanzi_initial h
 WHERE hanzi IN (SELECT DISTINCT unnest(string_to_array(core, NULL))
@@ -62,6 +75,7 @@ class Damaged:
     kind: str
     label: str
     code: str
+    rivals: int = 1
 
 
 def draw_damaged(connection: psycopg.Connection[Any], count: int, seed: int) -> list[Damaged]:
@@ -81,11 +95,18 @@ def draw_damaged(connection: psycopg.Connection[Any], count: int, seed: int) -> 
             spoilt = spoil(text, damage, draw, alike, read_as)
             taken = connection.execute(TAKEN.encode(), {"t": spoilt}).fetchone()
             if spoilt != text and taken is not None and not taken[0]:
-                found.append(Damaged(spoilt, sort, damage, kind, label, code))
+                found.append(Damaged(spoilt, sort, damage, kind, label, code, count_rivals(connection, spoilt)))
             if len(found) - there == wanted:
                 break
     draw.shuffle(found)
     return found
+
+
+def count_rivals(connection: psycopg.Connection[Any], text: str) -> int:
+    """Count the different things that lie one edit away from a spoilt text: what was meant and its rivals."""
+    asked = {"t": text, "codes": near_codes(text) if text.isdigit() else []}
+    rows = connection.execute(AROUND.encode(), asked).fetchall()
+    return len({thing for thing, written in rows if OSA.distance(text, written) == 1})
 
 
 def spoil(text: str, damage: str, draw: random.Random, alike: dict[str, list[str]], read_as: dict[str, str]) -> str:
@@ -133,10 +154,12 @@ def main() -> None:
     with connect(read_settings(), "owner") as connection:
         queries = draw_damaged(connection, given.queries, given.seed)
     results = asyncio.run(ask(queries))
-    for name, of in (("sort", lambda q: q.sort), ("damage", lambda q: q.damage), ("all", lambda q: "all")):
+    told = (f"at most {MOST_ALIKE} as near", f"more than {MOST_ALIKE} as near")
+    for name, of in (("sort", lambda q: q.sort), ("damage", lambda q: q.damage),
+                     ("rivals", lambda q: told[q.rivals > MOST_ALIKE]), ("all", lambda q: "all")):  # fmt: skip
         asked, right = Counter(of(q) for q, _, _ in results), Counter(of(q) for q, place, _ in results if place)
         for key, n in asked.items():
-            print(f"{name:<7} {key:<14} {right[key]:>5} of {n:>5}  {right[key] / n:6.1%}")
+            print(f"{name:<7} {key:<19} {right[key]:>5} of {n:>5}  {right[key] / n:6.1%}")
     times = sorted(took for _, _, took in results)
     print(
         "ms  " + "  ".join(f"p{p} {times[min(len(times) - 1, len(times) * p // 100)]:.1f}" for p in (50, 90, 99, 100))

@@ -19,6 +19,9 @@ __all__ = ["KINDS", "SearchAsked", "search", "search_values"]
 SURE = 0.61
 FORGIVEN = 0.6
 HOMOPHONE = 0.4
+# What one edit weighs. A character wrong or too many is one of thousands that it might have been; two swapped and one
+# left out can happen in one way only, so they are the likelier story where several fit.
+SWAPPED, LEFT_OUT = 0.8, 0.9
 
 
 @dataclass(frozen=True)
@@ -115,9 +118,8 @@ def likeness(asked: tuple[str, str, str | None], written: tuple[str, str, str | 
     sought, entry_core, initials, pinyin = written
     readings = [reading for reading in (initials, pinyin) if reading and plain.isascii()]
     pairs = [(plain, sought), (core, entry_core), *((plain, reading) for reading in readings)]
-    edits, length = min(((OSA.distance(a, b), max(len(a), len(b))) for a, b in pairs), key=lambda pair: pair[0])
-    distance = float(edits)
-    if edits and read and read == pinyin and not core.isascii():
+    distance, length = min(((edits_between(a, b), max(len(a), len(b))) for a, b in pairs), key=lambda pair: pair[0])
+    if distance and read and read == pinyin and not core.isascii():
         distance = min(distance, HOMOPHONE)
     inside = _inside(plain, sought)
     if inside is not None and inside < distance:
@@ -125,6 +127,19 @@ def likeness(asked: tuple[str, str, str | None], written: tuple[str, str, str | 
     if distance > max(1.0, length / 5):
         return 0.0
     return FORGIVEN - distance / (length + 1) * FORGIVEN
+
+
+def edits_between(typed: str, meant: str) -> float:
+    """Count the edits from what is meant to what was typed: wrong, missing, extra, two neighbours swapped.
+
+    One that can happen in one way only weighs a little less.
+    """
+    edits = float(OSA.distance(typed, meant))
+    if edits == 1.0 and len(typed) < len(meant):
+        return LEFT_OUT
+    if edits == 1.0 and len(typed) == len(meant) and sorted(typed) == sorted(meant):
+        return SWAPPED
+    return edits
 
 
 def _inside(plain: str, sought: str) -> float | None:
