@@ -14,14 +14,16 @@ export class CityProblem extends Error {
 
 const KIND_OF_STATUS = { 401: "refused", 403: "refused", 404: "missing", 429: "busy", 503: "busy" };
 
-/** Fetch JSON from this host. signal cancels; after timeoutMs it is too slow. Throws CityProblem, or AbortError. */
-export async function fetchJson(path, { signal, timeoutMs = 15000 } = {}) {
+/** Fetch JSON from this host. body is posted; signal cancels; after timeoutMs it is too slow. Throws CityProblem, or AbortError. */
+export async function fetchJson(path, { signal, timeoutMs = 15000, body = null } = {}) {
   const limit = AbortSignal.timeout(timeoutMs);
+  const posted = body === null ? {} : { method: "POST", body: JSON.stringify(body) };
   let response;
   try {
     response = await fetch(path, {
       signal: signal ? AbortSignal.any([signal, limit]) : limit,
-      headers: { Accept: "application/json" },
+      headers: { Accept: "application/json", ...(body === null ? {} : { "Content-Type": "application/json" }) },
+      ...posted,
     });
   } catch (error) {
     if (signal?.aborted) throw error;
@@ -48,6 +50,11 @@ export function lookup({ lon, lat, height }, options) {
 export async function search(text, options) {
   const answer = await fetchJson(`/search?${query({ q: text })}`, options);
   return answer.items ?? [];
+}
+
+/** What there is in an area. asked: {polygon: GeoJSON} or {code} of a division or unit grid. */
+export function summary(asked, options) {
+  return fetchJson("/summary", { ...options, body: asked, timeoutMs: 30000 });
 }
 
 /** The surveys that have something to show, newest first: [{name, kind, takenAt, gsdM, bounds, products}]. */

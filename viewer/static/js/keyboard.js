@@ -3,7 +3,7 @@
 const PAN = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowDown: [0, 1] };
 const TURN = { ArrowLeft: [-15, 0], ArrowRight: [15, 0], ArrowUp: [0, 8], ArrowDown: [0, -8] };
 
-/** Listen on the map and on the page. actions: {pan, turn, zoom, ask, escape, search, home, measure, help}. */
+/** Listen on the map and on the page. actions: {pan, turn, zoom, ask, escape, search, home, measure, area, help}. */
 export function listenToKeys(map, actions) {
   map.addEventListener("keydown", (event) => {
     if (event.ctrlKey || event.metaKey || event.altKey || event.target !== map) return;
@@ -31,6 +31,7 @@ function mapKey(event, actions) {
   if (event.key === "Enter" || event.key === " ") return actions.ask;
   if (event.key === "Home") return actions.home;
   if (event.key.toLowerCase() === "m") return actions.measure;
+  if (event.key.toLowerCase() === "a") return actions.area;
   return null;
 }
 

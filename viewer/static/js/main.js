@@ -1,5 +1,6 @@
 // The page: puts the parts together and carries what is selected from one to the other.
 
+import { AreaSummary } from "./area_summary.js";
 import * as api from "./city_api.js";
 import { CityMap, canDraw, loadBundle } from "./city_map.js";
 import { FirstHint } from "./first_hint.js";
@@ -9,6 +10,7 @@ import { Language } from "./language.js";
 import { LayerList } from "./layer_list.js";
 import { MeasureTool } from "./measure.js";
 import { Notices } from "./notices.js";
+import { bindPageMenu } from "./page_menu.js";
 import { Panel } from "./panel.js";
 import { subjectOf } from "./panel/headline.js";
 import { readLink, writeLink } from "./permalink.js";
@@ -86,6 +88,15 @@ class CityPage {
       language,
       onDraw: (points) => this.map?.change({ measure: { mark: points.length ? { path: points } : null } }),
       onEnd: () => find("#measure-button").setAttribute("aria-pressed", "false"),
+    });
+    this.area = new AreaSummary(find("#area"), {
+      language,
+      onDraw: (points) => this.map?.change({ measure: { mark: points.length ? { path: points } : null } }),
+      onPlace: (place) => this.map?.flyTo(place, this.homeSpace()),
+      onEnd: (within) => {
+        find("#area-button").setAttribute("aria-pressed", "false");
+        if (within) find("#area-button").focus();
+      },
     });
     language.onSwitch(() => this.titlePage());
     this.titlePage();
@@ -197,12 +208,12 @@ class CityPage {
 
   clicked({ place, feature }) {
     if (!place) return;
-    if (this.measure.active) this.measure.add(place);
+    if (this.tool) this.tool.add(place);
     else this.ask(place, { asset: feature?.properties.code ?? null });
   }
 
   hovered(found) {
-    this.tooltip.show(this.measure.active ? null : found);
+    this.tooltip.show(this.tool ? null : found);
     if (found.place && found.x >= 0) this.status.point(found.place);
   }
 
@@ -266,7 +277,14 @@ class CityPage {
     this.map?.mark({ point: this.pointOf(place), rings, ground, roof: building.roof_h_m ?? ground });
   }
 
-  goTo({ lon, lat, kind, code }) {
+  /** What takes the clicks on the map instead of asking what is there, or null. */
+  get tool() {
+    return [this.measure, this.area].find((tool) => tool.active) ?? null;
+  }
+
+  goTo(item) {
+    if (this.area.choose(item)) return;
+    const { lon, lat, kind, code } = item;
     const place = { lon, lat, height: null };
     const asset = kind === "asset" ? code : null;
     document.body.classList.add("panel-open");
@@ -341,7 +359,9 @@ class CityPage {
     on("#help-button", () => find("#help").showModal());
     on("#help-close", () => find("#help").close());
     on("#layers-button", () => this.toggleLayers());
-    on("#measure-button", () => this.toggleMeasure());
+    on("#measure-button", () => this.toggle(this.measure, "#measure-button"));
+    on("#area-button", () => this.toggle(this.area, "#area-button"));
+    bindPageMenu(find("#pages-button"), find(".pages"));
     for (const button of document.querySelectorAll("[data-language]")) {
       button.addEventListener("click", () => this.language.use(button.dataset.language));
     }
@@ -350,10 +370,11 @@ class CityPage {
       turn: (bearing, pitch) => this.map?.turn(bearing, pitch),
       zoom: (step) => this.map?.zoom(step),
       ask: () => this.askAtCentre(),
-      escape: () => (this.measure.active ? this.measure.end() : this.closePanel()),
+      escape: () => (this.tool ? this.tool.end() : this.closePanel()),
       search: () => find("#search input").focus(),
       home: () => this.goHome(),
-      measure: () => this.toggleMeasure(),
+      measure: () => this.toggle(this.measure, "#measure-button"),
+      area: () => this.toggle(this.area, "#area-button"),
       help: () => find("#help").showModal(),
     });
   }
@@ -361,7 +382,7 @@ class CityPage {
   askAtCentre() {
     const found = this.map?.atCentre();
     if (!found?.place) return;
-    if (this.measure.active) this.measure.add(found.place);
+    if (this.tool) this.tool.add(found.place);
     else this.ask(found.place, { asset: found.feature?.properties.code ?? null, focus: true });
   }
 
@@ -376,12 +397,13 @@ class CityPage {
     find("#layers-button").setAttribute("aria-expanded", String(open));
   }
 
-  toggleMeasure() {
-    if (this.measure.active) this.measure.end();
-    else {
-      this.measure.start();
-      find("#measure-button").setAttribute("aria-pressed", "true");
-    }
+  toggle(tool, button) {
+    const isOn = tool.active;
+    this.tool?.end();
+    if (isOn) return;
+    if (tool === this.area) this.closePanel();
+    tool.start();
+    find(button).setAttribute("aria-pressed", "true");
   }
 
   async share() {
