@@ -169,6 +169,7 @@ def main() -> None:
     parser.add_argument("--clients", type=int, nargs="+", default=[1])
     parser.add_argument("--url", help="a running service; by default one is started")
     parser.add_argument("--tipg", help="a running tipg on the same database")
+    parser.add_argument("--only", nargs="+", help="only these questions, e.g. /lookup /nearby")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--json", action="store_true")
     given = parser.parse_args()
@@ -176,12 +177,14 @@ def main() -> None:
     start(settings)
     facts = machine(settings)
     questions = draw_questions(settings, given.requests + WARM_UP, given.seed)
+    if given.only:
+        questions = {name: asked for name, asked in questions.items() if name.split()[0] in given.only}
     rows = []
     for name, times in database_times(settings, questions, WARM_UP).items():
-        figures = {share: at_share(times, part) for share, part in SHARES}
-        rows.append(
-            {"question": name, "where": "database", **figures, "": kept(figures["p99"], DATABASE_P99_MS.get(name))}
-        )
+        for where, some in (("database", times.waited), ("computing only", times.computed)):
+            figures = {share: at_share(some, part) for share, part in SHARES}
+            target = DATABASE_P99_MS.get(name) if where == "database" else None
+            rows.append({"question": name, "where": where, **figures, "": kept(figures["p99"], target)})
     with service(given.url) as url:
         rows += over_http(url, "HTTP", questions, given.clients)
     if given.tipg:

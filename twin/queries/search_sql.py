@@ -107,7 +107,8 @@ ORDER BY score DESC, char_length(label_zh), label_zh, code LIMIT %(n)s
 """
 
 # What differs from the text by one character shares a number of twin.search_near with it, or has all its pairs of
-# units but those around the character, or is read the same. near_codes: the codes one character away.
+# units but those around the character, or is read the same. Pairs out of the district's and towns' names say nothing
+# and stand in half of all entries. near_codes: the codes one character away.
 SEARCH_NEAR = f"""
 WITH form AS MATERIALIZED (
   SELECT DISTINCT plain, twin.search_core(plain) AS core
@@ -117,10 +118,12 @@ WITH form AS MATERIALIZED (
   FROM form, unnest(twin.search_near(plain) || twin.search_near(core)) AS t (number)
 ), words AS MATERIALIZED (
   SELECT string_agg('(' || pairs || ')', ' | ')::tsquery AS asked
-  FROM (SELECT twin.search_units(%(text)s) AS u) s,
+  FROM (SELECT twin.search_units(core) AS u FROM form LIMIT 1) s,
     LATERAL (SELECT string_agg(quote_literal(u[i] || u[i + 1]), ' & ') AS pairs
              FROM generate_series(1, cardinality(u) - 1) gap, generate_series(1, cardinality(u) - 1) i
-             WHERE i NOT BETWEEN gap - 1 AND gap + 1 AND cardinality(u) >= 6 GROUP BY gap) p
+             WHERE i NOT BETWEEN gap - 1 AND gap + 1 AND cardinality(u) >= 6
+               AND NOT EXISTS (SELECT FROM twin.search_affix a WHERE strpos(a.name, u[i] || u[i + 1]) > 0)
+             GROUP BY gap HAVING count(*) > 1) p
 ), found AS (
   (SELECT {_ENTRY}, e.sought, e.core, e.core_initials, e.pinyin FROM twin.search_entry e
    WHERE e.near && (SELECT n.near FROM numbers n) AND {_WANTED} LIMIT %(near_candidates)s)
