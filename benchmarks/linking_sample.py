@@ -1,7 +1,7 @@
 """How right the links of the district sample are: its own ways of writing, its own truth, never used for tuning.
 
     twin sample make district --scale district --assets 10k --records 50k --entities 5k --villages 60
-    TWIN_DATA_DIR=var .venv/bin/python -m benchmarks.linking_sample district [--here] [--show 20] [--json]
+    TWIN_DATA_DIR=var .venv/bin/python -m benchmarks.linking_sample district [--here [--files NAME ...]] [--show 20]
 
 Takes the deliveries into a database of its own beside the city's, links them and compares every accepted link with
 truth/links.parquet: precision, recall, and how each way of writing fared. Rows that were set aside are left out.
@@ -14,6 +14,7 @@ from __future__ import annotations
 import argparse
 import json
 import sys
+import time
 from collections import Counter
 from collections.abc import Iterable
 from contextlib import ExitStack
@@ -97,13 +98,20 @@ class SampleScore:
             self.wrong_rows += [(file, key, way, code, place, *found[0][1:]) for place in places - {code}]
 
 
-def score(settings: Settings, folder: Path) -> SampleScore:
-    """Compare what was accepted with the truth, file by file."""
+def batches_of(settings: Settings, files: list[str]) -> tuple[int, ...]:
+    """Give the batches that came from these files."""
+    with server.connect(settings, "owner") as connection:
+        rows = connection.execute("SELECT batch_id FROM twin.batch WHERE file = ANY (%s)", (files,)).fetchall()
+    return tuple(row[0] for row in rows)
+
+
+def score(settings: Settings, folder: Path, files: list[str] | None = None) -> SampleScore:
+    """Compare what was accepted with the truth, file by file. files: only these."""
     path, result = folder / "truth" / "links.parquet", SampleScore()
     names = pc.unique(pq.read_table(path, columns=["delivery"])["delivery"]).to_pylist()
     actor = Actor("benchmark", role="system", purpose="judge links")
     with server.connect(settings, "owner") as connection, transaction(connection, actor) as cursor:
-        for name in names:
+        for name in names if files is None else set(names) & set(files):
             table = pq.read_table(
                 path, columns=["source_key", "target_code", "way"], filters=[("delivery", "==", name)]
             )
@@ -118,6 +126,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("folder", type=Path)
     parser.add_argument("--here", action="store_true", help="the city's database holds the deliveries: link and judge")
+    parser.add_argument("--files", nargs="+", help="with --here: link and judge only these, by their names")
     parser.add_argument("--show", type=int, default=0, help="how many wrong and missed rows to print")
     parser.add_argument("--json", action="store_true")
     arguments = parser.parse_args()
@@ -126,9 +135,17 @@ def main() -> None:
         if not arguments.here:
             settings = stack.enter_context(own_database(settings))
             ingest_all(settings, arguments.folder, deliveries_of(arguments.folder))
-        report = run_links(settings, LinkOptions(processes=2))
-        result = score(settings, arguments.folder)
-    found = {**result.summary(), "subjects": report.subjects, "outcome": dict(report.outcome)}
+        batches = batches_of(settings, arguments.files) if arguments.files else None
+        began = time.monotonic()
+        report = run_links(settings, LinkOptions(processes=2, batches=batches))
+        took_s = time.monotonic() - began
+        result = score(settings, arguments.folder, arguments.files)
+    found = {
+        **result.summary(),
+        "subjects": report.subjects,
+        "seconds": round(took_s, 1),
+        "outcome": dict(report.outcome),
+    }
     if arguments.json:
         json.dump(found, sys.stdout, ensure_ascii=False)
         return
