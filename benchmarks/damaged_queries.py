@@ -50,11 +50,12 @@ SELECT EXISTS (SELECT FROM twin.search_entry e WHERE %(t)s IN (e.sought) OR e.co
 """
 # Things and their texts, in every form, that may be one edit away (those share a number).
 AROUND = """
-SELECT DISTINCT e.kind || e.label_zh, written FROM twin.search_entry e
+WITH asked AS MATERIALIZED (SELECT %(t)s::text AS whole, twin.search_core(%(t)s::text) AS core)
+SELECT DISTINCT e.kind || e.label_zh, CASE WHEN written = e.core THEN asked.core ELSE asked.whole END, written
+FROM asked JOIN twin.search_entry e ON e.near && (twin.search_near(asked.whole) || twin.search_near(asked.core))
   CROSS JOIN LATERAL (VALUES (e.sought), (e.core), (e.core_initials), (e.pinyin)) forms (written)
-WHERE e.near && twin.search_near(%(t)s) AND written IS NOT NULL
-  AND abs(char_length(written) - char_length(%(t)s)) <= 1
-UNION SELECT 'building' || coalesce(name_zh, code), code FROM twin.building WHERE code = ANY (%(codes)s)
+WHERE written IS NOT NULL
+UNION SELECT 'building' || coalesce(name_zh, code), %(t)s, code FROM twin.building WHERE code = ANY (%(codes)s)
 """
 MOST_ALIKE = 3
 READ_ALIKE = """
@@ -104,9 +105,9 @@ def draw_damaged(connection: psycopg.Connection[Any], count: int, seed: int) -> 
 
 def count_rivals(connection: psycopg.Connection[Any], text: str) -> int:
     """Count the different things that lie one edit away from a spoilt text: what was meant and its rivals."""
-    asked = {"t": text, "codes": near_codes(text) if text.isdigit() else []}
-    rows = connection.execute(AROUND.encode(), asked).fetchall()
-    return len({thing for thing, written in rows if OSA.distance(text, written) == 1})
+    values = {"t": text, "codes": near_codes(text) if text.isdigit() else []}
+    rows = connection.execute(AROUND.encode(), values).fetchall()
+    return len({thing for thing, asked, written in rows if OSA.distance(asked, written) == 1})
 
 
 def spoil(text: str, damage: str, draw: random.Random, alike: dict[str, list[str]], read_as: dict[str, str]) -> str:
