@@ -7,13 +7,16 @@ from contextlib import asynccontextmanager
 from importlib.metadata import version
 
 from fastapi import FastAPI
+from starlette.middleware.cors import CORSMiddleware
 from starlette.middleware.gzip import GZipMiddleware
 from starlette.types import ASGIApp
 
+from api.client_address import KnowClient
 from api.dependencies import Services
 from api.disconnects import CancelWhenGone
 from api.errors import install_error_handlers
 from api.limits import ApiLimits, LimitRequests
+from api.rates import LimitRates
 from api.request_log import RequestLog
 from api.routers import (
     classes,
@@ -22,6 +25,7 @@ from api.routers import (
     health,
     jobs,
     lookup,
+    metrics,
     nearby,
     rasters,
     records,
@@ -32,6 +36,7 @@ from api.routers import (
     tiles,
     tiles3d,
 )
+from api.service_settings import ServiceSettings, read_service_settings
 from twin.settings import Settings
 
 ROUTERS = (
@@ -49,20 +54,27 @@ ROUTERS = (
     tiles,
     tiles3d,
     health,
+    metrics,
     docs,
 )
 
 
 def create_app(
-    settings: Settings, *, mounts: Mapping[str, ASGIApp] | None = None, limits: ApiLimits | None = None
+    settings: Settings,
+    *,
+    mounts: Mapping[str, ASGIApp] | None = None,
+    limits: ApiLimits | None = None,
+    service: ServiceSettings | None = None,
 ) -> FastAPI:
     """Make the application.
 
     settings: database, data directory and city. mounts: other ASGI applications by path, such as the map's pages at
-    "/"; the API's own addresses come first. limits: of the service. The database need not be there yet.
+    "/"; the API's own addresses come first. limits: of the service. service: how it stands in its network; by default
+    it trusts no proxy and no other site. The database need not be there yet.
     """
-    chosen = limits or ApiLimits()
+    chosen, edge = limits or ApiLimits(), service or ServiceSettings()
     services = Services(settings, chosen)
+    services.metrics_token = edge.metrics_token
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
@@ -88,7 +100,17 @@ def create_app(
     app.add_middleware(GZipMiddleware, minimum_size=1000, compresslevel=5)
     app.add_middleware(CancelWhenGone)
     app.add_middleware(LimitRequests, limits=chosen)
-    app.add_middleware(RequestLog)
+    if edge.allowed_origins:
+        app.add_middleware(
+            CORSMiddleware,
+            allow_origins=edge.allowed_origins,
+            allow_methods=["*"],
+            allow_headers=["Authorization", "Content-Type", "If-Match", "If-None-Match", "Idempotency-Key"],
+            expose_headers=["ETag", "Location", "Link", "Retry-After", "X-Request-Id"],
+        )
+    app.add_middleware(LimitRates, budgets=chosen.budgets)
+    app.add_middleware(KnowClient, trusted=edge.trusted_proxies)
+    app.add_middleware(RequestLog, metrics=services.metrics, https=edge.https)
     return app
 
 
@@ -96,4 +118,12 @@ def run(settings: Settings, *, host: str = "127.0.0.1", port: int = 8000) -> Non
     """Serve the API alone until stopped (`twin up` serves it with the pages)."""
     import uvicorn
 
-    uvicorn.run(create_app(settings), host=host, port=port, log_level="warning", access_log=False, server_header=False)
+    uvicorn.run(
+        create_app(settings, service=read_service_settings()),
+        host=host,
+        port=port,
+        log_level="warning",
+        access_log=False,
+        server_header=False,
+        proxy_headers=False,  # api.client_address believes the configured proxies only
+    )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from functools import cached_property
 from typing import Annotated, Any
@@ -16,6 +16,7 @@ from psycopg_pool import AsyncConnectionPool
 
 from api.errors import request_id_of
 from api.limits import ApiLimits
+from api.metrics import Metrics
 from twin.actions.access import Reading, reading
 from twin.cluster.server import dsn
 from twin.crs import LonLat
@@ -38,8 +39,14 @@ class Services:
         self.settings = settings
         self.limits = limits
         self.surveys = OpenSurveys(settings.data_dir)
+        self.metrics = Metrics(self.pool_figures)
+        self.metrics_token = ""
         self._bounds: tuple[float, CityBounds] | None = None
         self._pool: AsyncConnectionPool[psycopg.AsyncConnection[Any]] | None = None
+
+    def pool_figures(self) -> Mapping[str, int]:
+        """Give what the pool of connections says of itself; nothing before the service runs."""
+        return self._pool.get_stats() if self._pool is not None else {}
 
     @cached_property
     def drawing(self) -> anyio.CapacityLimiter:

@@ -35,7 +35,7 @@ def who_works(request: Request) -> Actor:
     desk = services_of(request).settings.desk
     if desk == "closed":
         raise NotAllowed("工作台已关闭 (the desk is closed)", do="由管理员设置 TWIN_DESK (ask for TWIN_DESK)")
-    if desk == "here" and not _is_this_computer(request):
+    if desk == "here" and not is_this_computer(request):
         raise NotAllowed(
             "工作台只在服务器本机开放 (the desk is open on the server's own computer only)",
             do="请在服务器上打开, 或由管理员设置 TWIN_DESK (open it there, or have TWIN_DESK set)",
@@ -68,7 +68,7 @@ def _header(request: Request, name: str) -> str:
     return text
 
 
-def _is_this_computer(request: Request) -> bool:
+def is_this_computer(request: Request) -> bool:
     """Tell whether a request comes from this machine and was meant for it (not for a name that leads here)."""
     host = request.url.hostname or ""
     try:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import logging
 import re
+import traceback
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -41,6 +42,7 @@ STATUS: dict[type[errors.TwinError], tuple[int, str]] = {
 HTTP_TITLES = {
     404: ("There is no such address.", "没有这个地址"),
     405: ("This address does not take this method.", "不支持该请求方法"),
+    408: ("What was sent came too slowly.", "发送过慢"),
     413: ("What was sent is too large.", "发送内容过大"),
     414: ("The address is too long.", "地址过长"),
     500: ("Something went wrong on our side.", "服务内部错误"),
@@ -184,8 +186,21 @@ async def _http_error(request: Request, error: Exception) -> Response:
 
 def unknown_problem(request_id: str, path: str, error: Exception) -> Response:
     """Make the answer for a fault of our own: a fixed text and the id under which the log tells more."""
-    # The message may hold data; the trace goes to the operator's log only.
-    log.error("unexpected error %s in request %s", type(error).__name__, request_id, exc_info=error)
+    log.error("unexpected error in request %s\n%s", request_id, trace_without_messages(error))
     title, title_zh = HTTP_TITLES[500]
     detail = "The fault is written down under the request's id; tell it to whoever runs the service"
     return problem(request_id, path, 500, kind="internal", title=title, title_zh=title_zh, detail=detail)
+
+
+def trace_without_messages(error: BaseException) -> str:
+    """Say where an error came from, without what it says: messages of errors hold the values they were about."""
+    parts: list[str] = []
+    seen: set[int] = set()
+    now: BaseException | None = error
+    while now is not None and id(now) not in seen:
+        seen.add(id(now))
+        state = getattr(now, "sqlstate", None)
+        kind = f"{type(now).__module__}.{type(now).__qualname__}" + (f" (SQLSTATE {state})" if state else "")
+        parts.append("".join(traceback.format_tb(now.__traceback__)) + kind)
+        now = now.__cause__ or (None if now.__suppress_context__ else now.__context__)
+    return "\nfrom\n".join(parts)

@@ -11,6 +11,7 @@ from starlette.datastructures import MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from api.errors import unknown_problem
+from api.metrics import Metrics
 
 log = structlog.wrap_logger(
     logging.getLogger("twin.requests"),
@@ -28,14 +29,15 @@ SECURITY_HEADERS = {
     "Permissions-Policy": "camera=(), microphone=(), payment=(), usb=()",
     "Content-Security-Policy": "default-src 'none'; frame-ancestors 'self'",
 }
+HSTS = "max-age=31536000; includeSubDomains"
 
 
 class RequestLog:
     """Give each request an id, add the security headers, answer for our own faults, write one line at the end."""
 
-    def __init__(self, app: ASGIApp) -> None:
-        """app: what answers the requests."""
-        self._app = app
+    def __init__(self, app: ASGIApp, metrics: Metrics, https: bool = False) -> None:
+        """app: what answers the requests. metrics: counts them. https: people come by https, whatever the scheme."""
+        self._app, self._metrics, self._https = app, metrics, https
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request."""
@@ -45,6 +47,7 @@ class RequestLog:
         request_id = uuid4().hex
         scope.setdefault("state", {})["request_id"] = request_id
         started, status = time.perf_counter(), 0
+        self._metrics.running.inc()
 
         async def with_headers(message: Message) -> None:
             nonlocal status
@@ -53,6 +56,8 @@ class RequestLog:
                 headers = MutableHeaders(scope=message)
                 for name, value in SECURITY_HEADERS.items():
                     headers.setdefault(name, value)
+                if self._https or scope.get("scheme") == "https":
+                    headers["Strict-Transport-Security"] = HSTS
                 headers["X-Request-Id"] = request_id
                 headers["Server-Timing"] = f"total;dur={(time.perf_counter() - started) * 1000:.1f}"
             await send(message)
@@ -64,11 +69,14 @@ class RequestLog:
                 raise
             await unknown_problem(request_id, scope["path"], error)(scope, receive, with_headers)
         finally:
+            route = getattr(scope.get("route"), "path", None)
+            self._metrics.running.dec()
+            self._metrics.observe(scope["method"], route, status, time.perf_counter() - started)
             log.info(
                 "request",
                 request_id=request_id,
                 method=scope["method"],
-                route=getattr(scope.get("route"), "path", None),
+                route=route,
                 status=status or None,
                 ms=round((time.perf_counter() - started) * 1000, 1),
             )
