@@ -14,10 +14,9 @@ import psycopg
 from fastapi import Depends, Request
 from psycopg_pool import AsyncConnectionPool
 
-from api.errors import request_id_of
 from api.limits import ApiLimits
 from api.metrics import Metrics
-from twin.actions.access import Reading, reading
+from twin.actions.access import READ_RIGHTS, Reach, Reading, Rights, reading, shipped_rights
 from twin.cluster.server import dsn
 from twin.crs import LonLat
 from twin.queries.city_bounds import CityBounds, city_bounds
@@ -29,6 +28,7 @@ from twin.session import Actor
 from twin.settings import Settings
 
 BOUNDS_KEPT_S = 30.0
+READ_VERSION = "SELECT version FROM access.state"
 
 
 class Services:
@@ -41,6 +41,9 @@ class Services:
         self.surveys = OpenSurveys(settings.data_dir)
         self.metrics = Metrics(self.pool_figures)
         self.metrics_token = ""
+        self.rights: Rights = shipped_rights()
+        self._rights_version: int | None = None
+        self._rights_checked_at = 0.0
         self._bounds: tuple[float, CityBounds] | None = None
         self._pool: AsyncConnectionPool[psycopg.AsyncConnection[Any]] | None = None
 
@@ -108,8 +111,36 @@ class Services:
         """
         if self._pool is None:
             raise psycopg.OperationalError("the service is not running")
-        async with self._pool.connection() as connection, reading(connection, actor) as asking:
+        async with self._pool.connection() as connection, reading(connection, actor, self.rights) as asking:
             yield asking
+
+    async def fresh_rights(self) -> Rights:
+        """Give the rights as they stand in the database, looked up again when they have changed.
+
+        Changes are noticed within limits.access_kept_s. Raises psycopg's OperationalError without a database.
+        """
+        now = time.monotonic()
+        if self._rights_version is not None and now - self._rights_checked_at < self.limits.access_kept_s:
+            return self.rights
+        checked_before, self._rights_checked_at = self._rights_checked_at, now  # others go on with what is known
+        try:
+            await self._read_rights()
+        except psycopg.OperationalError:
+            self._rights_checked_at = checked_before
+            raise
+        except psycopg.errors.ProgrammingError:  # a database of an older version, or an empty one
+            self._rights_version = 0
+        return self.rights
+
+    async def _read_rights(self) -> None:
+        if self._pool is None:
+            raise psycopg.OperationalError("the service is not running")
+        async with self._pool.connection() as connection, connection.cursor() as cursor:
+            row = await (await cursor.execute(READ_VERSION)).fetchone()
+            version = int(row[0]) if row else 0
+            if version != self._rights_version:
+                self.rights = Rights(await (await cursor.execute(READ_RIGHTS)).fetchall())
+                self._rights_version = version
 
     async def bounds(self, asking: Reading) -> CityBounds:
         """Say where the city lies; looked up again every half minute."""
@@ -127,10 +158,25 @@ def services_of(request: Request) -> Services:
     return services
 
 
-def who_asks(request: Request) -> Actor:
-    """Say on whose behalf a request is answered: the public, until there are accounts."""
-    return Actor(name="anonymous", role="public", request_id=request_id_of(request))
+async def who_asks(request: Request) -> Actor:
+    """Say on whose behalf a request is answered, as the route's `needs` has found and judged it (api.needs)."""
+    try:
+        actor: Actor = request.state.asker
+    except AttributeError:
+        raise RuntimeError("a route without needs() answers nobody") from None
+    return actor
 
 
-ServicesOf = Annotated[Services, Depends(services_of)]
+async def reach_of(request: Request) -> Reach:
+    """Say which rows the asker's action may touch, as the route's `needs` has found."""
+    reach: Reach = request.state.reach
+    return reach
+
+
+async def _services(request: Request) -> Services:
+    return services_of(request)  # a coroutine: a plain function would be sent to a thread for every request
+
+
+ServicesOf = Annotated[Services, Depends(_services)]
 Asker = Annotated[Actor, Depends(who_asks)]
+ReachOf = Annotated[Reach, Depends(reach_of)]

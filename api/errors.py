@@ -30,6 +30,7 @@ STATUS: dict[type[errors.TwinError], tuple[int, str]] = {
     errors.OutsideCity: (422, "位置不在本区范围内"),
     errors.NotFound: (404, "没有找到"),
     errors.NotAllowed: (403, "无权操作"),
+    errors.NotLoggedIn: (401, "请先登录"),
     errors.Conflict: (409, "与他人的操作冲突"),
     errors.DatabaseUnavailable: (503, "数据库暂时无法连接"),
     errors.DatabaseTooNew: (503, "数据库版本比程序新"),
@@ -75,6 +76,8 @@ def problem(
         **(extra or {}),
     }
     headers = {"Retry-After": str(RETRY_AFTER_S)} if status == 503 else {}
+    if status == 401:
+        headers["WWW-Authenticate"] = "Bearer"
     content = orjson.dumps({key: value for key, value in body.items() if value is not None})
     return Response(content, status, headers | {"Cache-Control": "no-store"}, PROBLEM)
 

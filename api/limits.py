@@ -41,6 +41,7 @@ class ApiLimits:
     drawing_at_once: int = 2
     desk_at_once: int = 4
     job_poll_s: float = 0.5
+    access_kept_s: float = 1.0
     job_stream_s: float = 3600.0
     budgets: Budgets = field(default_factory=Budgets)
 

@@ -41,6 +41,10 @@ class NotAllowed(TwinError):
     """Somebody else, or another computer, may do this; not this one."""
 
 
+class NotLoggedIn(TwinError):
+    """A login or a token is needed, or the one given is not good (any more)."""
+
+
 class MissingSoftware(TwinError):
     """A program or library the twin needs is not installed."""
 

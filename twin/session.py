@@ -17,8 +17,10 @@ DatabaseRole = Literal["owner", "ingest", "app"]
 class Actor:
     """Who does something: a name for the logs, a role of the city, a purpose, and the request it belongs to.
 
-    role: public, grid_worker, officer, planner, steward, ingest or system.
-    department_id: set for officers and deliveries; row policies read it.
+    role: public, grid_worker, officer, planner, steward, an administrator's, ingest or system.
+    department_id: set for officers and deliveries; row policies read it. grid_ids: a grid worker's own grids; row
+    policies read them. purpose and reason: what for, as the person has stated it. account: the account's number for
+    somebody who has logged in.
     """
 
     name: str
@@ -26,6 +28,9 @@ class Actor:
     department_id: int | None = None
     purpose: str = ""
     request_id: str = field(default_factory=lambda: uuid4().hex)
+    grid_ids: tuple[int, ...] = ()
+    reason: str = ""
+    account: int | None = None
 
 
 PUBLIC = Actor(name="anonymous")
@@ -33,7 +38,8 @@ PUBLIC = Actor(name="anonymous")
 SET_ACTOR = """
 SELECT set_config('twin.actor', %(actor)s, true), set_config('twin.role', %(role)s, true),
        set_config('twin.department_id', %(department_id)s, true), set_config('twin.purpose', %(purpose)s, true),
-       set_config('twin.request_id', %(request_id)s, true)
+       set_config('twin.request_id', %(request_id)s, true), set_config('twin.grid_ids', %(grid_ids)s, true),
+       set_config('twin.reason', %(reason)s, true)
 """
 
 
@@ -45,6 +51,8 @@ def actor_settings(actor: Actor) -> dict[str, str]:
         "department_id": "" if actor.department_id is None else str(actor.department_id),
         "purpose": actor.purpose,
         "request_id": actor.request_id,
+        "grid_ids": "{" + ",".join(map(str, actor.grid_ids)) + "}" if actor.grid_ids else "",
+        "reason": actor.reason,
     }
 
 

@@ -16,9 +16,10 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from api import delivery_examples as examples
 from api.caching import KEEP_NOTHING
-from api.dependencies import ServicesOf
-from api.desk import MayDeliver, Named, for_eyes_of, on_behalf
+from api.dependencies import Asker, ServicesOf
+from api.desk import Named, for_eyes_of, on_behalf
 from api.documented import answers
+from api.needs import needs
 from api.uploads import receive_file
 from twin.actions.access import absent
 from twin.actions.delivery_folder import deliverable, files_folder, read_document, write_document
@@ -88,14 +89,26 @@ def _json(document: Any) -> Response:
 
 
 @router.post(
-    "/deliveries/files", summary="Hand in a file 上传文件", responses=answers(examples.UPLOAD, writes=True),
-    openapi_extra={"requestBody": {"required": True, "content": {"application/octet-stream": {
-        "schema": {"type": "string", "format": "binary"}, "example": "the file's bytes"}}}},
-)  # fmt: skip
+    "/deliveries/files",
+    dependencies=[needs("deliver", "deliveries")],
+    summary="Hand in a file 上传文件",
+    responses=answers(examples.UPLOAD, writes=True),
+    openapi_extra={
+        "requestBody": {
+            "required": True,
+            "content": {
+                "application/octet-stream": {
+                    "schema": {"type": "string", "format": "binary"},
+                    "example": "the file's bytes",
+                }
+            },
+        }
+    },
+)
 async def hand_in(
     request: Request,
     services: ServicesOf,
-    actor: MayDeliver,
+    actor: Asker,
     person: Named,
     name: Annotated[str, Query(max_length=255, description="The file's name 文件名", examples=["报修工单.xlsx"])],
     upload: Annotated[UUID | None, Query(description="Add it to this upload; a new one without 加入哪次上传")] = None,
@@ -106,17 +119,23 @@ async def hand_in(
 
 
 @router.get(
-    "/deliveries/choices", summary="What can be chosen 可选项", responses=answers(examples.CHOICES, writes=True)
+    "/deliveries/choices",
+    dependencies=[needs("deliver", "deliveries")],
+    summary="What can be chosen 可选项",
+    responses=answers(examples.CHOICES, writes=True),
 )
-async def choose_from(services: ServicesOf, actor: MayDeliver) -> Response:
+async def choose_from(services: ServicesOf, actor: Asker) -> Response:
     """Departments the twin knows, mappings that come with it, datums."""
     return _json(await for_eyes_of(services, actor, lambda connection, _: deliveries.choices(connection)))
 
 
 @router.post(
-    "/deliveries", summary="Check it or take it in 检查或入库", responses=answers(examples.STARTED, writes=True)
+    "/deliveries",
+    dependencies=[needs("deliver", "deliveries")],
+    summary="Check it or take it in 检查或入库",
+    responses=answers(examples.STARTED, writes=True),
 )
-async def start(services: ServicesOf, actor: MayDeliver, person: Named, asked: DeliveryAsked) -> Response:
+async def start(services: ServicesOf, actor: Asker, person: Named, asked: DeliveryAsked) -> Response:
     """Queue a job: `check` writes nothing, `take_in` loads the files and links what is in them."""
     uploads, kept = services.settings.uploads_dir, asked.checked()
     files = [path.name for path in await anyio.to_thread.run_sync(deliverable, files_folder(uploads, asked.upload))]
@@ -139,9 +158,13 @@ async def start(services: ServicesOf, actor: MayDeliver, person: Named, asked: D
     return _json({"upload": asked.upload, "job_id": job_id})
 
 
-@router.get("/deliveries/uploads/{upload}", summary="What became of an upload 上传的结果",
-            responses=answers(examples.RESULT, writes=True))  # fmt: skip
-async def result(services: ServicesOf, actor: MayDeliver, upload: UploadId) -> Response:
+@router.get(
+    "/deliveries/uploads/{upload}",
+    dependencies=[needs("deliver", "deliveries")],
+    summary="What became of an upload 上传的结果",
+    responses=answers(examples.RESULT, writes=True),
+)
+async def result(services: ServicesOf, actor: Asker, upload: UploadId) -> Response:
     """What was asked, what the check found and what was taken in; each null until it has been done."""
     uploads = services.settings.uploads_dir
     found = {name: read_document(uploads, upload, name) for name in DOCUMENTS}  # type: ignore[arg-type]
@@ -157,11 +180,14 @@ def _rules(found: dict[str, dict[str, Any] | None]) -> dict[str, Any]:
 
 
 @router.post(
-    "/jobs/{job_id}/cancel", summary="Cancel a job 取消任务", responses=answers(examples.CANCELLED, writes=True)
+    "/jobs/{job_id}/cancel",
+    dependencies=[needs("run", "jobs")],
+    summary="Cancel a job 取消任务",
+    responses=answers(examples.CANCELLED, writes=True),
 )
 async def stop(
     services: ServicesOf,
-    actor: MayDeliver,
+    actor: Asker,
     person: Named,
     job_id: Annotated[UUID, Path(description="The job's id", examples=[examples.STARTED["job_id"]])],
 ) -> Response:
@@ -174,10 +200,15 @@ async def stop(
     return _json({"cancelled": await on_behalf(services, actor, "cancel a job", do)})
 
 
-@router.get("/deliveries", summary="What has been delivered 交付历史", responses=answers(examples.BATCHES, writes=True))
+@router.get(
+    "/deliveries",
+    dependencies=[needs("deliver", "deliveries")],
+    summary="What has been delivered 交付历史",
+    responses=answers(examples.BATCHES, writes=True),
+)
 async def history(
     services: ServicesOf,
-    actor: MayDeliver,
+    actor: Asker,
     department: Annotated[str | None, Query(max_length=60, description="Department's code 部门")] = None,
     before: Annotated[int | None, Query(ge=1, description="Only batches older than this 更早的")] = None,
     n: Annotated[int, Query(ge=1, le=200, description="How many 数量", examples=[50])] = 50,
@@ -190,11 +221,15 @@ async def history(
     return _json({"items": await for_eyes_of(services, actor, read)})
 
 
-@router.get("/deliveries/refused", summary="Files refused as a whole 整份退回的文件",
-            responses=answers(examples.REFUSED, writes=True))  # fmt: skip
+@router.get(
+    "/deliveries/refused",
+    dependencies=[needs("deliver", "deliveries")],
+    summary="Files refused as a whole 整份退回的文件",
+    responses=answers(examples.REFUSED, writes=True),
+)
 async def refused(
     services: ServicesOf,
-    actor: MayDeliver,
+    actor: Asker,
     n: Annotated[int, Query(ge=1, le=200, description="How many 数量", examples=[50])] = 50,
 ) -> Response:
     """Which file, why, and whether the same has been taken since."""
@@ -202,8 +237,13 @@ async def refused(
     return _json({"items": items})
 
 
-@router.get("/deliveries/{batch}", summary="One batch 批次详情", responses=answers(examples.BATCH, writes=True))
-async def one(services: ServicesOf, actor: MayDeliver, batch: BatchId) -> Response:
+@router.get(
+    "/deliveries/{batch}",
+    dependencies=[needs("deliver", "deliveries")],
+    summary="One batch 批次详情",
+    responses=answers(examples.BATCH, writes=True),
+)
+async def one(services: ServicesOf, actor: Asker, batch: BatchId) -> Response:
     """Its counts, why rows were set aside with what to do about it, and where its rows are linked."""
     found = await for_eyes_of(services, actor, lambda connection, _: deliveries.one_batch(connection, batch))
     if found is None:
@@ -211,9 +251,13 @@ async def one(services: ServicesOf, actor: MayDeliver, batch: BatchId) -> Respon
     return _json(found)
 
 
-@router.post("/deliveries/{batch}/roll-back", summary="Take a batch back 整批撤回",
-             responses=answers(examples.ROLLING_BACK, writes=True))  # fmt: skip
-async def roll_back(services: ServicesOf, actor: MayDeliver, person: Named, batch: BatchId) -> Response:
+@router.post(
+    "/deliveries/{batch}/roll-back",
+    dependencies=[needs("deliver", "deliveries")],
+    summary="Take a batch back 整批撤回",
+    responses=answers(examples.ROLLING_BACK, writes=True),
+)
+async def roll_back(services: ServicesOf, actor: Asker, person: Named, batch: BatchId) -> Response:
     """Queue a job: what the batch inserted goes, what it changed or ended is again what it was. Later batches first."""
 
     def queue(cursor: Any) -> UUID:
@@ -226,11 +270,15 @@ async def roll_back(services: ServicesOf, actor: MayDeliver, person: Named, batc
     return _json({"batch": batch, "job_id": job_id})
 
 
-@router.get("/deliveries/{batch}/rejected", summary="Rows set aside 被拒收的行",
-            responses=answers(examples.REJECTED, writes=True))  # fmt: skip
+@router.get(
+    "/deliveries/{batch}/rejected",
+    dependencies=[needs("deliver", "deliveries")],
+    summary="Rows set aside 被拒收的行",
+    responses=answers(examples.REJECTED, writes=True),
+)
 async def rejected(
     services: ServicesOf,
-    actor: MayDeliver,
+    actor: Asker,
     batch: BatchId,
     code: Annotated[str | None, Query(max_length=60, description="Only for this reason 只看这个原因")] = None,
     after: Annotated[int, Query(ge=0, description="Go on after this row 从此行之后", examples=[0])] = 0,
@@ -246,11 +294,16 @@ async def rejected(
     return _json({"columns": deliveries.columns_of(items, (found or {}).get("mapping")), "items": items})
 
 
-@router.get("/deliveries/{batch}/rejected.csv", summary="The same as CSV 拒收行下载", response_class=Response,
-            responses=answers(media="text/csv", writes=True))  # fmt: skip
+@router.get(
+    "/deliveries/{batch}/rejected.csv",
+    dependencies=[needs("deliver", "deliveries")],
+    summary="The same as CSV 拒收行下载",
+    response_class=Response,
+    responses=answers(media="text/csv", writes=True),
+)
 async def rejected_as_csv(
     services: ServicesOf,
-    actor: MayDeliver,
+    actor: Asker,
     batch: BatchId,
     lang: Annotated[Literal["zh", "en"], Query(description="Language of the reasons 原因的语言")] = "zh",
 ) -> StreamingResponse:

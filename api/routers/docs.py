@@ -7,6 +7,7 @@ from pathlib import Path
 from fastapi import APIRouter, Request, Response
 
 from api.caching import tagged
+from api.needs import needs
 from twin.errors import NotFound
 
 router = APIRouter(include_in_schema=False)
@@ -19,7 +20,7 @@ POLICY = (
 )
 
 
-@router.get("/docs")
+@router.get("/docs", dependencies=[needs("read", "service")])
 async def page(request: Request) -> Response:
     """Give the page."""
     answer = tagged(request, (FOLDER / "docs.html").read_bytes(), "text/html; charset=utf-8")
@@ -27,7 +28,7 @@ async def page(request: Request) -> Response:
     return answer
 
 
-@router.get("/docs/{file}")
+@router.get("/docs/{file}", dependencies=[needs("read", "service")])
 async def part(request: Request, file: str) -> Response:
     """Give the page's script or style."""
     if file not in FILES:

@@ -12,13 +12,19 @@ from api import examples
 from api.caching import KEEP_NOTHING
 from api.dependencies import Asker, ServicesOf
 from api.documented import answers
+from api.needs import needs
 from twin.migrations.upgrade import newest_revision
 from twin.queries.health import products_listed, revision
 
 router = APIRouter(tags=["Service 服务"])
 
 
-@router.get("/health", summary="Is everything well 健康检查", responses=answers(examples.HEALTH))
+@router.get(
+    "/health",
+    dependencies=[needs("read", "service")],
+    summary="Is everything well 健康检查",
+    responses=answers(examples.HEALTH),
+)
 async def health(services: ServicesOf, asker: Asker) -> Response:
     """Status ok, or degraded with what is amiss. A database that is away is a problem of status 503."""
     started = time.perf_counter()

@@ -16,6 +16,7 @@ from api import examples
 from api.caching import KEEP_NOTHING
 from api.dependencies import Asker, Services, ServicesOf
 from api.documented import answers
+from api.needs import needs
 from twin.actions.access import absent
 from twin.queries.jobs import one_job, some_jobs
 from twin.session import Actor
@@ -27,7 +28,12 @@ State = Literal["queued", "running", "done", "failed", "cancelled"]
 HEARTBEAT_S = 15.0
 
 
-@router.get("/jobs", summary="Jobs, newest first 任务列表", responses=answers(examples.JOBS))
+@router.get(
+    "/jobs",
+    dependencies=[needs("read", "jobs")],
+    summary="Jobs, newest first 任务列表",
+    responses=answers(examples.JOBS),
+)
 async def jobs(
     services: ServicesOf,
     asker: Asker,
@@ -40,7 +46,9 @@ async def jobs(
     return Response(f'{{"items":{items}}}', headers={"Cache-Control": KEEP_NOTHING}, media_type="application/json")
 
 
-@router.get("/jobs/{job_id}", summary="One job 任务详情", responses=answers(examples.JOB))
+@router.get(
+    "/jobs/{job_id}", dependencies=[needs("read", "jobs")], summary="One job 任务详情", responses=answers(examples.JOB)
+)
 async def job(services: ServicesOf, asker: Asker, job_id: JobId) -> Response:
     """How far a job is, and its result when it has ended."""
     async with services.reading(asker) as asking:
@@ -52,6 +60,7 @@ async def job(services: ServicesOf, asker: Asker, job_id: JobId) -> Response:
 
 @router.get(
     "/jobs/{job_id}/events",
+    dependencies=[needs("read", "jobs")],
     summary="A job's progress as server-sent events 任务进度",
     response_class=Response,
     responses=answers(media="text/event-stream"),

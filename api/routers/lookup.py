@@ -11,6 +11,7 @@ from api import examples
 from api.caching import KEEP_NOTHING
 from api.dependencies import Asker, Services, ServicesOf
 from api.documented import answers
+from api.needs import needs
 from twin.actions.access import Reading
 from twin.crs import LonLat
 from twin.queries.city_bounds import check_place
@@ -43,7 +44,12 @@ def moment(services: Services, as_of: datetime | None) -> datetime | None:
     return as_of.replace(tzinfo=timezone(timedelta(hours=services.settings.city.utc_offset_h)))
 
 
-@router.get("/lookup", summary="Everything known at a place 一点全知", responses=answers(examples.LOOKUP))
+@router.get(
+    "/lookup",
+    dependencies=[needs("read", "places")],
+    summary="Everything known at a place 一点全知",
+    responses=answers(examples.LOOKUP),
+)
 async def lookup(
     services: ServicesOf,
     asker: Asker,

@@ -11,9 +11,10 @@ from fastapi import APIRouter, Depends, Request, Response
 
 from api.caching import KEEP_NOTHING
 from api.dependencies import Asker, ServicesOf, services_of
-from api.desk import is_this_computer
 from api.documented import answers
+from api.identity import is_this_computer
 from api.metrics import CONTENT_TYPE
+from api.needs import needs
 from twin.errors import NotAllowed
 from twin.queries.health import jobs_by_state
 
@@ -35,6 +36,7 @@ def may_see_figures(request: Request) -> None:
 
 @router.get(
     "/metrics",
+    dependencies=[needs("read", "service")],
     summary="Figures for Prometheus 运行指标",
     response_class=Response,
     responses=answers(media="text/plain", writes=True),

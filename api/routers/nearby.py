@@ -11,6 +11,7 @@ from api import examples
 from api.caching import KEEP_NOTHING
 from api.dependencies import Asker, ServicesOf
 from api.documented import answers
+from api.needs import needs
 from api.routers.lookup import AsOf, Lat, Lon, moment, place_in_city
 from twin.queries.nearby import NearbyAsked, nearest_assets
 
@@ -29,7 +30,12 @@ def class_codes(text: str | None) -> list[str]:
     return [code.strip()[:20] for code in (text or "").split(",") if code.strip()]
 
 
-@router.get("/nearby", summary="The nearest assets 附近部件", responses=answers(examples.NEARBY))
+@router.get(
+    "/nearby",
+    dependencies=[needs("read", "assets")],
+    summary="The nearest assets 附近部件",
+    responses=answers(examples.NEARBY),
+)
 async def nearby(
     services: ServicesOf,
     asker: Asker,

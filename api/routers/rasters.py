@@ -12,6 +12,7 @@ from api import examples
 from api.caching import ALWAYS_ASK, FOR_EVER, entity_tag, still_good, unchanged
 from api.dependencies import Asker, Services, ServicesOf
 from api.documented import answers
+from api.needs import needs
 from api.routers.lookup import Lat, Lon
 from twin.actions.access import absent
 from twin.crs import LonLat
@@ -50,7 +51,12 @@ def _keep(raster: RasterFile, version: str | None) -> str:
     return FOR_EVER if version == _version(raster) else ALWAYS_ASK
 
 
-@router.get("/rasters/{name}/{kind}", summary="About a raster layer 栅格图层", responses=answers(examples.LAYER))
+@router.get(
+    "/rasters/{name}/{kind}",
+    dependencies=[needs("read", "surveys")],
+    summary="About a raster layer 栅格图层",
+    responses=answers(examples.LAYER),
+)
 async def layer(services: ServicesOf, asker: Asker, name: Name, kind: Kind) -> dict[str, Any]:
     """Where it lies (degrees), which zoom levels make sense, its legend and the addresses of its tiles."""
     product, raster = await _raster(services, asker, name, kind)
@@ -64,6 +70,7 @@ async def layer(services: ServicesOf, asker: Asker, name: Name, kind: Kind) -> d
 
 @router.get(
     "/rasters/{name}/{kind}/tiles/{z}/{x}/{y}.{ext}",
+    dependencies=[needs("read", "surveys")],
     summary="A map tile (WebMercator) 地图瓦片",
     response_class=Response,
     responses=answers(media="image/png"),
@@ -93,6 +100,7 @@ async def tile(
 
 @router.get(
     "/rasters/{name}/{kind}/terrain/{z}/{x}/{y}.png",
+    dependencies=[needs("read", "surveys")],
     summary="Heights as a picture (terrain-RGB) 高程瓦片",
     response_class=Response,
     responses=answers(media="image/png"),
@@ -121,7 +129,10 @@ async def terrain(
 
 
 @router.get(
-    "/rasters/{name}/{kind}/point", summary="A raster's value at a place 栅格取值", responses=answers(examples.POINT)
+    "/rasters/{name}/{kind}/point",
+    dependencies=[needs("read", "surveys")],
+    summary="A raster's value at a place 栅格取值",
+    responses=answers(examples.POINT),
 )
 async def point(services: ServicesOf, asker: Asker, name: Name, kind: Kind, lon: Lon, lat: Lat) -> dict[str, Any]:
     """The bands' values; null in a band without one. 404 outside the raster."""

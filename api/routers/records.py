@@ -12,6 +12,7 @@ from api import examples
 from api.caching import KEEP_NOTHING
 from api.dependencies import Asker, ServicesOf
 from api.documented import answers
+from api.needs import needs
 from twin.actions.access import absent
 from twin.queries.records import RecordsAsked, links_of, one_record, some_records
 
@@ -22,7 +23,12 @@ Word = Annotated[str | None, Query(max_length=60)]
 PRIVATE = {"Cache-Control": KEEP_NOTHING}
 
 
-@router.get("/records", summary="Departments' records 业务记录", responses=answers(examples.RECORDS))
+@router.get(
+    "/records",
+    dependencies=[needs("read", "records")],
+    summary="Departments' records 业务记录",
+    responses=answers(examples.RECORDS),
+)
 async def records(
     services: ServicesOf,
     asker: Asker,
@@ -45,7 +51,12 @@ async def records(
     return Response(orjson.dumps(answer), headers=PRIVATE, media_type="application/json")
 
 
-@router.get("/records/{record_id}", summary="One record 记录详情", responses=answers(examples.RECORD))
+@router.get(
+    "/records/{record_id}",
+    dependencies=[needs("read", "records")],
+    summary="One record 记录详情",
+    responses=answers(examples.RECORD),
+)
 async def record(services: ServicesOf, asker: Asker, record_id: RecordId) -> Response:
     """The public fields of a record with their evidence."""
     async with services.reading(asker) as asking:
@@ -55,7 +66,12 @@ async def record(services: ServicesOf, asker: Asker, record_id: RecordId) -> Res
     return Response(found, headers=PRIVATE, media_type="application/json")
 
 
-@router.get("/records/{record_id}/links", summary="Where a record belongs 记录关联", responses=answers(examples.LINKS))
+@router.get(
+    "/records/{record_id}/links",
+    dependencies=[needs("read", "records")],
+    summary="Where a record belongs 记录关联",
+    responses=answers(examples.LINKS),
+)
 async def links(services: ServicesOf, asker: Asker, record_id: RecordId) -> Response:
     """Every link with method, score, margin to the runner-up, state and reason in both languages."""
     async with services.reading(asker) as asking:

@@ -10,9 +10,10 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from api import review_examples as examples
 from api.caching import KEEP_NOTHING
-from api.dependencies import Services, ServicesOf
-from api.desk import MayReview, Named, for_eyes_of, on_behalf
+from api.dependencies import Asker, Services, ServicesOf
+from api.desk import Named, for_eyes_of, on_behalf
 from api.documented import answers
+from api.needs import needs
 from twin.actions import review_desk
 from twin.actions.access import absent
 from twin.actions.claim_review import LEASE_S, claim_next, release_claim
@@ -107,10 +108,15 @@ async def _item(services: Services, actor: Actor, subject: Subject) -> dict[str,
     return found
 
 
-@router.get("/review", summary="What waits for a person 待复核队列", responses=answers(examples.QUEUE, writes=True))
+@router.get(
+    "/review",
+    dependencies=[needs("decide", "links")],
+    summary="What waits for a person 待复核队列",
+    responses=answers(examples.QUEUE, writes=True),
+)
 async def queue(
     services: ServicesOf,
-    actor: MayReview,
+    actor: Asker,
     person: Named,
     department: Annotated[str | None, Query(max_length=60, description="Department's code 部门")] = None,
     kind: Annotated[str | None, Query(max_length=60, description="Kind of record or entity 类型")] = None,
@@ -125,12 +131,12 @@ async def queue(
 
 
 @router.get(
-    "/review/{kind}/{number}", summary="One item with its candidates 复核详情",
+    "/review/{kind}/{number}", dependencies=[needs("decide", "links")], summary="One item with its candidates 复核详情",
     responses=answers(examples.ITEM, writes=True),
 )  # fmt: skip
 async def item(
     services: ServicesOf,
-    actor: MayReview,
+    actor: Asker,
     person: Named,
     kind: Annotated[SubjectKind, Path(description="record or entity", examples=["record"])],
     number: Annotated[int, Path(ge=1, le=2**63 - 1, description="Its number", examples=[5])],
@@ -139,8 +145,13 @@ async def item(
     return _json(await _item(services, actor, Subject(kind, number)))
 
 
-@router.post("/review/claim", summary="Take an item 领取一条", responses=answers(examples.CLAIM, writes=True))
-async def claim(services: ServicesOf, actor: MayReview, person: Named, asked: ClaimAsked) -> Response:
+@router.post(
+    "/review/claim",
+    dependencies=[needs("decide", "links")],
+    summary="Take an item 领取一条",
+    responses=answers(examples.CLAIM, writes=True),
+)
+async def claim(services: ServicesOf, actor: Asker, person: Named, asked: ClaimAsked) -> Response:
     """Take the next item nobody else looks at, or one by its number, for five minutes; `item` is null at the end."""
     wanted, queue_asked = asked.subject, QueueAsked(asked.department, asked.kind, why=asked.why)
 
@@ -156,15 +167,25 @@ async def claim(services: ServicesOf, actor: MayReview, person: Named, asked: Cl
     return _json({"item": found, "lease_s": LEASE_S})
 
 
-@router.post("/review/release", summary="Let go of it 放回队列", responses=answers(examples.RELEASED, writes=True))
-async def release(services: ServicesOf, actor: MayReview, person: Named) -> Response:
+@router.post(
+    "/review/release",
+    dependencies=[needs("decide", "links")],
+    summary="Let go of it 放回队列",
+    responses=answers(examples.RELEASED, writes=True),
+)
+async def release(services: ServicesOf, actor: Asker, person: Named) -> Response:
     """Let go of what this person holds, so that others get it at once."""
     await on_behalf(services, actor, PURPOSE, lambda cursor: release_claim(cursor, person))
     return _json({"released": True})
 
 
-@router.post("/review/none", summary="None of the places 都不对", responses=answers(examples.DECIDED, writes=True))
-async def none_of_them(services: ServicesOf, actor: MayReview, person: Named, asked: NoneOfThem) -> Response:
+@router.post(
+    "/review/none",
+    dependencies=[needs("decide", "links")],
+    summary="None of the places 都不对",
+    responses=answers(examples.DECIDED, writes=True),
+)
+async def none_of_them(services: ServicesOf, actor: Asker, person: Named, asked: NoneOfThem) -> Response:
     """Reject every proposal of an item; matching does not make them again."""
     subject = asked.subject.subject()
     links = await on_behalf(
@@ -173,8 +194,13 @@ async def none_of_them(services: ServicesOf, actor: MayReview, person: Named, as
     return await _decided(services, actor, subject, links)
 
 
-@router.post("/choose", summary="Choose another place 另选地点", responses=answers(examples.DECIDED, writes=True))
-async def choose(services: ServicesOf, actor: MayReview, person: Named, asked: Choice) -> Response:
+@router.post(
+    "/choose",
+    dependencies=[needs("decide", "links")],
+    summary="Choose another place 另选地点",
+    responses=answers(examples.DECIDED, writes=True),
+)
+async def choose(services: ServicesOf, actor: Asker, person: Named, asked: Choice) -> Response:
     """Put a record or entity at a place named by its code; what matching proposed is cleared away."""
     subject = asked.subject.subject()
     link_id = await on_behalf(
@@ -184,9 +210,9 @@ async def choose(services: ServicesOf, actor: MayReview, person: Named, asked: C
     return await _decided(services, actor, subject, [link_id])
 
 
-@router.post("/{link_id}/decision", summary="Accept or reject 接受或否决",
+@router.post("/{link_id}/decision", dependencies=[needs("decide", "links")], summary="Accept or reject 接受或否决",
              responses=answers(examples.DECIDED, writes=True))  # fmt: skip
-async def decide(services: ServicesOf, actor: MayReview, person: Named, link_id: LinkId, asked: Decision) -> Response:
+async def decide(services: ServicesOf, actor: Asker, person: Named, link_id: LinkId, asked: Decision) -> Response:
     """Decide on one proposal. 409 when another reviewer was first or the item has changed: nothing is written then."""
     accept = asked.decision == "accept"
     subject = await on_behalf(
@@ -195,8 +221,13 @@ async def decide(services: ServicesOf, actor: MayReview, person: Named, link_id:
     return await _decided(services, actor, subject, [link_id])
 
 
-@router.post("/{link_id}/undo", summary="Take a decision back 撤销", responses=answers(examples.DECIDED, writes=True))
-async def undo(services: ServicesOf, actor: MayReview, person: Named, link_id: LinkId) -> Response:
+@router.post(
+    "/{link_id}/undo",
+    dependencies=[needs("decide", "links")],
+    summary="Take a decision back 撤销",
+    responses=answers(examples.DECIDED, writes=True),
+)
+async def undo(services: ServicesOf, actor: Asker, person: Named, link_id: LinkId) -> Response:
     """Take back the last decision on a link; the proposals it cleared away come back."""
     subject = await on_behalf(services, actor, PURPOSE, lambda cursor: review_desk.undo(cursor, person, link_id))
     return await _decided(services, actor, subject, [link_id])

@@ -12,6 +12,7 @@ from api import examples
 from api.caching import KEEP_NOTHING
 from api.dependencies import Asker, ServicesOf
 from api.documented import answers
+from api.needs import needs
 from twin.errors import BadInput
 from twin.queries.search import KINDS, SearchAsked, search
 
@@ -44,7 +45,10 @@ def read_bbox(text: str | None) -> tuple[float, float, float, float] | None:
 
 
 @router.get(
-    "/search", summary="Find by name, address, code or pinyin initials 搜索", responses=answers(examples.SEARCH)
+    "/search",
+    dependencies=[needs("read", "places")],
+    summary="Find by name, address, code or pinyin initials 搜索",
+    responses=answers(examples.SEARCH),
 )
 async def find(
     services: ServicesOf,

@@ -11,6 +11,7 @@ from api import examples_of_areas as examples
 from api.caching import KEEP_NOTHING
 from api.dependencies import Asker, ServicesOf
 from api.documented import answers
+from api.needs import needs
 from twin.errors import BadInput
 from twin.queries.summaries import Area, named_area, read_polygon, sum_up
 
@@ -28,7 +29,12 @@ class AreaAsked(BaseModel):
     )
 
 
-@router.post("/summary", summary="What there is in an area 区域统计", responses=answers(examples.SUMMARY))
+@router.post(
+    "/summary",
+    dependencies=[needs("read", "assets")],
+    summary="What there is in an area 区域统计",
+    responses=answers(examples.SUMMARY),
+)
 async def summary(
     services: ServicesOf,
     asker: Asker,

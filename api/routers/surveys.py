@@ -13,6 +13,7 @@ from api import examples
 from api.caching import ALWAYS_ASK, entity_tag, still_good, tagged, unchanged
 from api.dependencies import Asker, ServicesOf
 from api.documented import answers
+from api.needs import needs
 from twin.actions.access import absent
 from twin.crs import RowCol
 from twin.queries.photo_crop import photo_crop
@@ -25,7 +26,12 @@ REPORT_FILES = {".html": "text/html; charset=utf-8", ".json": "application/json"
 REPORT_POLICY = "default-src 'none'; img-src 'self' data:; style-src 'self' 'unsafe-inline'; frame-ancestors 'self'"
 
 
-@router.get("/surveys", summary="All surveys 航测列表", responses=answers(examples.SURVEYS))
+@router.get(
+    "/surveys",
+    dependencies=[needs("read", "surveys")],
+    summary="All surveys 航测列表",
+    responses=answers(examples.SURVEYS),
+)
 async def surveys(request: Request, services: ServicesOf, asker: Asker) -> Response:
     """Newest first, with products, bounds (degrees) and how many photos were registered."""
     async with services.reading(asker) as asking:
@@ -33,7 +39,12 @@ async def surveys(request: Request, services: ServicesOf, asker: Asker) -> Respo
     return tagged(request, f'{{"items":{items}}}', "application/json")
 
 
-@router.get("/surveys/{name}", summary="One survey 航测详情", responses=answers(examples.SURVEY_WHOLE))
+@router.get(
+    "/surveys/{name}",
+    dependencies=[needs("read", "surveys")],
+    summary="One survey 航测详情",
+    responses=answers(examples.SURVEY_WHOLE),
+)
 async def survey(request: Request, services: ServicesOf, asker: Asker, name: Name) -> Response:
     """The survey with its accuracy report and footprint."""
     async with services.reading(asker) as asking:
@@ -45,6 +56,7 @@ async def survey(request: Request, services: ServicesOf, asker: Asker, name: Nam
 
 @router.get(
     "/surveys/{name}/photos",
+    dependencies=[needs("read", "surveys")],
     summary="A survey's photos 航片",
     response_class=Response,
     responses=answers(examples.PHOTOS, media="application/geo+json"),
@@ -58,7 +70,12 @@ async def photos(request: Request, services: ServicesOf, asker: Asker, name: Nam
     return tagged(request, found, "application/geo+json")
 
 
-@router.get("/surveys/{name}/report", summary="The accuracy report 精度报告", responses=answers(examples.REPORT))
+@router.get(
+    "/surveys/{name}/report",
+    dependencies=[needs("read", "surveys")],
+    summary="The accuracy report 精度报告",
+    responses=answers(examples.REPORT),
+)
 async def report(request: Request, services: ServicesOf, asker: Asker, name: Name) -> Response:
     """JSON for programs; a browser is sent on to the page with pictures."""
     async with services.reading(asker) as asking:
@@ -73,6 +90,7 @@ async def report(request: Request, services: ServicesOf, asker: Asker, name: Nam
 
 @router.get(
     "/surveys/{name}/report/{file}",
+    dependencies=[needs("read", "surveys")],
     summary="The report's page and pictures 报告文件",
     response_class=Response,
     responses=answers(media="text/html"),
@@ -112,6 +130,7 @@ def _report_file(request: Request, surveys_dir: FilePath, name: str, file: str) 
 
 @router.get(
     "/surveys/{name}/photos/{file}/crop",
+    dependencies=[needs("read", "surveys")],
     summary="Part of a photo around a pixel 航片局部",
     response_class=Response,
     responses=answers(media="image/jpeg"),

@@ -9,6 +9,7 @@ from fastapi import APIRouter, Path, Request, Response
 from api.caching import tagged
 from api.dependencies import Asker, ServicesOf
 from api.documented import answers
+from api.needs import needs
 from api.routers.nearby import Classes, class_codes
 from twin.queries.map_tiles import TileAsked, vector_tile
 
@@ -19,6 +20,7 @@ MVT = "application/vnd.mapbox-vector-tile"
 
 @router.get(
     "/collections/{collection}/tiles/WebMercatorQuad/{z}/{y}/{x}",
+    dependencies=[needs("read", "{collection}")],
     summary="A vector tile of assets or buildings 矢量瓦片",
     response_class=Response,
     responses=answers(media=MVT),

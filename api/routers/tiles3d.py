@@ -10,6 +10,7 @@ from fastapi.responses import FileResponse
 from api.caching import ALWAYS_ASK, entity_tag, still_good, unchanged
 from api.dependencies import Asker, ServicesOf
 from api.documented import answers
+from api.needs import needs
 from twin.actions.access import absent
 from twin.queries.surveys import file_inside, product_of
 
@@ -31,6 +32,7 @@ MEDIA_TYPES = {
 
 @router.get(
     "/3dtiles/{name}/{path:path}",
+    dependencies=[needs("read", "surveys")],
     summary="A tileset and its tiles (3D Tiles 1.1) 三维瓦片",
     responses=answers({"asset": {"version": "1.1"}, "geometricError": 500, "root": {}}),
 )

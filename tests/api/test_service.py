@@ -18,6 +18,7 @@ from starlette.testclient import TestClient
 from api.app import create_app
 from api.dependencies import Asker, ServicesOf
 from api.limits import ApiLimits
+from api.needs import needs
 from tests.api.conftest import City
 from tests.api.live_server import DatabaseDoor, serving
 from tests.api.test_problems import problem
@@ -38,7 +39,7 @@ def app_with_slow_route(settings: Settings, limits: ApiLimits) -> object:
             await asking.cursor.execute(SLOW)
         return {"done": True}
 
-    app.add_api_route("/slow", slow)
+    app.add_api_route("/slow", slow, dependencies=[needs("read", "service")])
     return app
 
 
@@ -153,10 +154,12 @@ def test_who_asks_is_the_public(city: City) -> None:
     async def who(request: Request, asker: Asker) -> dict[str, str]:
         return {"role": asker.role, "name": asker.name}
 
-    app.add_api_route("/who", who)
+    app.add_api_route("/who", who, dependencies=[needs("read", "service")])
+    app.add_api_route("/nobody", who)
     with TestClient(app) as client:
         headers = {"authorization": "Bearer x", "x-role": "steward", "cookie": "role=system"}
         assert client.get("/who", headers=headers, params={"role": "system"}).json() == {
             "role": "public",
             "name": "anonymous",
         }
+        assert client.get("/nobody").status_code == 500, "a route without needs() answers nobody"

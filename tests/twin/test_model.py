@@ -16,7 +16,7 @@ from tests.databases import SYSTEM, Database
 from twin.model import AssetClass, Base, Department
 from twin.session import SET_ACTOR, actor_settings
 
-SCHEMAS = ("twin", "private", "history", "audit")
+SCHEMAS = ("twin", "private", "history", "audit", "access")
 NOT_MODELLED = {"twin.schema_version"}
 TABLES = sorted(Base.metadata.tables.values(), key=lambda table: table.fullname)
 PARTITIONS = "SELECT relnamespace::regnamespace || '.' || relname FROM pg_class WHERE relispartition"

@@ -14,7 +14,7 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from twin.actions.access import RIGHTS, Reading, reading, sight_of
+from twin.actions.access import ROLES, Reading, reading, sight_of
 from twin.cluster.server import dsn, unavailable
 from twin.crs import LonLat
 from twin.errors import BadInput
@@ -33,7 +33,7 @@ Answer = TypeVar("Answer")
 Lon = Annotated[float, typer.Argument(help="Longitude, degrees 经度")]
 Lat = Annotated[float, typer.Argument(help="Latitude, degrees 纬度")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print the API's answer as JSON.")]
-Role = Annotated[str, typer.Option(help=f"Ask in a role of the city: {', '.join(sorted(RIGHTS))}.")]
+Role = Annotated[str, typer.Option(help=f"Ask in a role of the city: {', '.join(sorted(ROLES))}.")]
 AsOf = Annotated[datetime | None, typer.Option(help="What was so, and known, at this time (the city's own clock).")]
 
 

@@ -7,7 +7,7 @@ from typing import Any
 import psycopg
 from psycopg import sql
 
-SCHEMAS = ["twin", "private", "history", "audit", "queue"]
+SCHEMAS = ["twin", "private", "history", "audit", "access", "queue"]
 # Everything that changes how a value is written as text.
 PLAIN_TEXT = """
 SET LOCAL timezone = 'UTC'; SET LOCAL datestyle = 'ISO, YMD'; SET LOCAL intervalstyle = 'iso_8601';

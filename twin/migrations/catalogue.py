@@ -14,6 +14,7 @@ from psycopg.types.json import Jsonb
 
 from twin.errors import BadInput
 from twin.migrations.attribute_schema import attribute_schema
+from twin.migrations.rights import load_rights
 from twin.session import SET_ACTOR, Actor, actor_settings
 from twin.settings import SHIPPED_DATA, CitySettings
 from twin.yaml_text import read_yaml
@@ -34,7 +35,7 @@ def read_csv(name: str, folder: Path = SHIPPED_DATA) -> list[Row]:
 
 
 def load_catalogue(connection: psycopg.Connection[Any], city: CitySettings) -> None:
-    """Bring the shipped catalogue and the city's own row into the database; loading again changes nothing.
+    """Bring the shipped catalogue, rights and the city's own row into the database; loading again changes nothing.
 
     Raises BadInput when the database was made for another city or another working CRS.
     """
@@ -53,6 +54,7 @@ def load_catalogue(connection: psycopg.Connection[Any], city: CitySettings) -> N
     _load_admin_units(connection, city)
     _load_class_words(connection)
     _load_affixes(connection, city)
+    load_rights(connection)
 
 
 def _load_city(connection: psycopg.Connection[Any], city: CitySettings) -> None:

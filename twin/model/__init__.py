@@ -1,5 +1,6 @@
 """The city's tables as SQLAlchemy models, one file per part of the city."""
 
+from twin.model.access import AccessState, Right
 from twin.model.addresses import Address, AddressAlias
 from twin.model.area_totals import AreaStale, AreaTotal
 from twin.model.assets import Asset
@@ -29,6 +30,7 @@ from twin.model.system import (
 )
 
 __all__ = [
+    "AccessState",
     "Address",
     "AddressAlias",
     "AdminUnit",
@@ -72,6 +74,7 @@ __all__ = [
     "RefusedDelivery",
     "Responsibility",
     "ReviewClaim",
+    "Right",
     "SearchAffix",
     "SearchEntry",
     "SearchPending",

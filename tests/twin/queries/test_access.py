@@ -8,7 +8,7 @@ import psycopg
 import pytest
 
 from tests.databases import Database
-from twin.actions.access import RIGHTS, absent, reading, sight_of
+from twin.actions.access import absent, reading, shipped_rights, sight_of
 from twin.errors import BadInput
 from twin.session import PUBLIC, Actor
 
@@ -19,7 +19,7 @@ def test_an_unknown_role_is_refused() -> None:
 
 
 def test_the_public_sees_no_persons_and_no_names_of_those_who_act() -> None:
-    assert RIGHTS["public"].values() == {"see_persons": False, "see_actors": False}
+    assert shipped_rights().sight("public").values() == {"see_persons": False, "see_actors": False}
 
 
 def test_not_there_and_not_yours_sound_alike() -> None:
