@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from sqlalchemy import Identity
+from datetime import datetime
+
+from sqlalchemy import FetchedValue, Identity
 from sqlalchemy.dialects.postgresql import DOUBLE_PRECISION
 from sqlalchemy.orm import Mapped, mapped_column
 
@@ -35,3 +37,17 @@ class AreaStale(Base):
     of_table: Mapped[str]
     col: Mapped[int]
     row: Mapped[int]
+
+
+class TileChange(Base):
+    """Something that vector tiles show was changed in a square of 2048 m; without a square: everywhere."""
+
+    __tablename__ = "tile_change"
+    __table_args__ = {"schema": "twin"}  # noqa: RUF012
+
+    change_id: Mapped[Big] = mapped_column(Identity(always=True), primary_key=True)
+    kind: Mapped[str]
+    col: Mapped[int | None]
+    row: Mapped[int | None]
+    n: Mapped[Big] = mapped_column(server_default=FetchedValue())
+    at: Mapped[datetime] = mapped_column(server_default=FetchedValue())

@@ -1,137 +1,209 @@
-"""Vector tiles of assets and building outlines, made in the database as Mapbox vector tiles.
+"""Vector tiles of assets, buildings, grids and places, made in the database as Mapbox vector tiles.
 
-Features have stable ids (their keys). A tile holds at most MOST_FEATURES; below COUNTS_BELOW_ZOOM assets are counted
-in cells instead, because a tile of a whole town would hold them all.
+Features have stable ids (their keys). A tile holds at most MOST_FEATURES: of more, those are kept whose keys come first
+in a fixed order that has nothing to do with where they lie, so the thinned tile looks like the full one and is the same
+each time. Below COUNTS_BELOW_ZOOM assets and buildings are counted by squares instead (twin.area_total), because a tile
+of a whole town would hold them all.
 """
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, LiteralString
+from typing import Any
 
 import psycopg
 
-from twin.errors import BadInput, NotFound
+from twin.errors import NotFound
+from twin.queries.tile_grid import EVERYWHERE, Squares, check_tile, tile_box, tile_squares
 
 MOST_FEATURES = 10_000
 COUNTS_BELOW_ZOOM = 13
-CELLS_PER_SIDE = 32
-DEEPEST_ZOOM = 24
-BUFFER = 64 / 4096
+SQUARES_BELOW_ZOOM = 11  # coarser counts from here on: squares of 2048 m and multiples
 
 _BOX = "ST_MakeEnvelope(%(west)s, %(south)s, %(east)s, %(north)s, 4490)"
+_DRAWN = "ST_AsMVTGeom(ST_Transform(s.geom, 3857), ST_TileEnvelope(%(z)s, %(x)s, %(y)s), 4096, 64, true) AS geom"
 
-ASSETS = f"""
-WITH shown AS (
-  SELECT a.asset_id AS id, a.code, a.class_id, a.name_zh, a.state, a.geom FROM twin.asset a
-  WHERE a.geom && {_BOX} AND a.valid_to IS NULL
-    AND (%(classes)s::text[] IS NULL
-         OR a.class_id IN (SELECT class_id FROM twin.class WHERE code = ANY (%(classes)s::text[])))
-  ORDER BY a.asset_id LIMIT %(limit)s + 1
-)
-SELECT ST_AsMVT(t, 'assets', 4096, 'geom', 'id'), (SELECT count(*) FROM shown) > %(limit)s
-FROM (
-  SELECT s.id, s.code, c.code AS class_code, c.name_zh AS class_zh, c.name_en AS class_en, s.name_zh, s.state,
-         ST_AsMVTGeom(ST_Transform(s.geom, 3857), ST_TileEnvelope(%(z)s, %(x)s, %(y)s), 4096, 64, true) AS geom
-  FROM shown s JOIN twin.class c USING (class_id) ORDER BY s.id LIMIT %(limit)s) t
-"""
-
-ASSET_COUNTS = f"""
-SELECT ST_AsMVT(t, 'assets', 4096, 'geom', 'id'), false
-FROM (
-  SELECT cell_row * %(cells)s + cell_column AS id, count(*)::int AS count,
-         ST_AsMVTGeom(ST_SetSRID(ST_MakePoint(
-           ST_XMin(tile) + (cell_column + 0.5) * (ST_XMax(tile) - ST_XMin(tile)) / %(cells)s,
-           ST_YMax(tile) - (cell_row + 0.5) * (ST_YMax(tile) - ST_YMin(tile)) / %(cells)s), 3857), tile, 4096, 0, true)
-           AS geom
-  FROM (
-    SELECT tile, floor((ST_X(p) - ST_XMin(tile)) / (ST_XMax(tile) - ST_XMin(tile)) * %(cells)s)::int AS cell_column,
-           floor((ST_YMax(tile) - ST_Y(p)) / (ST_YMax(tile) - ST_YMin(tile)) * %(cells)s)::int AS cell_row
-    FROM (SELECT ST_TileEnvelope(%(z)s, %(x)s, %(y)s) AS tile) e, twin.asset a
-      CROSS JOIN LATERAL (SELECT ST_Transform(ST_Centroid(a.geom), 3857) AS p) m
-    WHERE a.geom && {_BOX} AND a.valid_to IS NULL
-      AND (%(classes)s::text[] IS NULL
-           OR a.class_id IN (SELECT class_id FROM twin.class WHERE code = ANY (%(classes)s::text[])))) placed
-  WHERE cell_column BETWEEN 0 AND %(cells)s - 1 AND cell_row BETWEEN 0 AND %(cells)s - 1
-  GROUP BY tile, cell_row, cell_column) t
-"""
-
-BUILDINGS = f"""
-WITH shown AS (
-  SELECT b.building_id AS id, b.code, b.name_zh, b.use_zh, b.storeys, b.ground_h_m, b.roof_h_m, b.height_m,
-         b.height_confidence, b.geom
-  FROM twin.building b WHERE b.geom && {_BOX} AND b.valid_to IS NULL ORDER BY b.building_id LIMIT %(limit)s + 1
-)
-SELECT ST_AsMVT(t, 'buildings', 4096, 'geom', 'id'), (SELECT count(*) FROM shown) > %(limit)s
-FROM (
-  SELECT s.id, s.code, s.name_zh, s.use_zh, s.storeys, s.ground_h_m, s.roof_h_m, s.height_m, s.height_confidence,
-         ST_AsMVTGeom(ST_Transform(s.geom, 3857), ST_TileEnvelope(%(z)s, %(x)s, %(y)s), 4096, 64, true) AS geom
-  FROM shown s ORDER BY s.id LIMIT %(limit)s) t
-"""
-
-COLLECTIONS = ("assets", "buildings")
 
 
 @dataclass(frozen=True)
+class Layer:
+    """How a collection is drawn: the kind its changes are told of, its key, table, columns read, properties shown."""
+
+    kind: str
+    key: str
+    table: str
+    columns: str
+    properties: str
+    join: str = ""
+
+
+LAYERS = {
+    "assets": Layer(
+        "asset",
+        "asset_id",
+        "twin.asset",
+        "f.asset_id, f.class_id, f.code, f.name_zh, f.state, f.geom",
+        "s.code, c.code AS class_code, c.name_zh AS class_zh, c.name_en AS class_en, s.name_zh, s.state",
+        "JOIN twin.class c USING (class_id)",
+    ),
+    "buildings": Layer(
+        "building",
+        "building_id",
+        "twin.building",
+        "f.building_id, f.code, f.name_zh, f.use_zh, f.storeys, f.ground_h_m, f.roof_h_m, f.height_m, "
+        "f.height_confidence, f.geom",
+        "s.code, s.name_zh, s.use_zh, s.storeys, s.ground_h_m, s.roof_h_m, s.height_m, s.height_confidence",
+    ),
+    "grids": Layer(
+        "grid", "grid_id", "twin.grid", "f.grid_id::bigint, f.code, f.name_zh, f.geom", "s.code, s.name_zh"
+    ),
+    "places": Layer(
+        "place",
+        "admin_id",
+        "twin.admin_unit",
+        "f.admin_id::bigint, f.code, f.level, f.name_zh, f.name_en, f.geom",
+        "s.code, s.level, s.name_zh, s.name_en",
+    ),
+}
+_OF_CLASSES = "AND f.class_id = ANY (ARRAY(SELECT class_id FROM twin.class WHERE code = ANY (%(classes)s::text[])))"
+
+
+def features_statement(collection: str, *, of_classes: bool = False) -> str:
+    """Write the statement of a tile of single things: its bytes, how many it shows, how many there are."""
+    layer = LAYERS[collection]
+    return f"""
+WITH found AS MATERIALIZED (
+  SELECT {layer.columns} FROM {layer.table} f
+  WHERE f.geom && {_BOX} AND f.valid_to IS NULL {_OF_CLASSES if of_classes and collection == "assets" else ""}
+), shown AS MATERIALIZED (
+  SELECT * FROM found ORDER BY {layer.key} * 2654435761 %% 4294967296, {layer.key} LIMIT %(limit)s
+)
+SELECT (SELECT ST_AsMVT(t, '{collection}', 4096, 'geom', 'id') FROM (
+          SELECT s.{layer.key} AS id, {layer.properties}, {_DRAWN} FROM shown s {layer.join} ORDER BY s.{layer.key}) t),
+       (SELECT count(*) FROM shown), (SELECT count(*) FROM found)
+"""
+
+
+# What the totals say of a square, less what they say of its fine squares in which something was written since, and
+# those counted row by row: right at any moment (as twin.queries.summary_sql). Fine squares are looked up one by one,
+# coarse ones read in one go: there are few.
+_TOTALS_FINE = """
+  SELECT c AS col, r AS "row", t.n FROM generate_series(%(c0)s::integer, %(c1)s) c, generate_series(%(r0)s::integer, %(r1)s) r
+    CROSS JOIN LATERAL (SELECT sum(t.n) AS n FROM twin.area_total t
+      WHERE t.level = 0 AND t.col = c AND t."row" = r AND t.what = %(what)s {keys} HAVING sum(t.n) > 0 OFFSET 0) t"""
+_TOTALS_COARSE = """
+  SELECT t.col << 3 AS col, t."row" << 3 AS "row", t.n FROM twin.area_total t
+  WHERE t.level = 1 AND t.col BETWEEN %(c0)s >> 3 AND %(c1)s >> 3 AND t."row" BETWEEN %(r0)s >> 3 AND %(r1)s >> 3
+    AND t.what = %(what)s {keys}"""
+_COUNTS = """
+WITH stale AS MATERIALIZED (
+  SELECT DISTINCT col, "row" FROM twin.area_stale
+  WHERE of_table = '{table}' AND col BETWEEN %(c0)s AND %(c1)s AND "row" BETWEEN %(r0)s AND %(r1)s
+), counted AS ({totals}
+  UNION ALL
+  SELECT s.col, s."row", -t.n FROM stale s CROSS JOIN LATERAL (
+    SELECT sum(t.n) AS n FROM twin.area_total t
+    WHERE t.level = 0 AND t.col = s.col AND t."row" = s."row" AND t.what = %(what)s {keys} OFFSET 0) t
+  UNION ALL
+  SELECT s.col, s."row", v.n FROM stale s CROSS JOIN LATERAL (
+    SELECT count(*) AS n FROM twin.{table} v CROSS JOIN LATERAL (SELECT twin.area_spot(v.geom_m) AS spot OFFSET 0) p
+    WHERE v.geom_m && twin.area_box(0, s.col, s."row") AND v.valid_to IS NULL
+      AND twin.area_square(ST_X(spot)) = s.col AND twin.area_square(ST_Y(spot)) = s."row" {classes} OFFSET 0) v
+), squares AS (
+  SELECT col >> %(shift)s AS col, "row" >> %(shift)s AS "row", sum(n)::bigint AS n FROM counted GROUP BY 1, 2 HAVING sum(n) > 0
+), placed AS (
+  SELECT s.*, ST_Transform(ST_SetSRID(ST_MakePoint((s.col + 0.5) * (256 << %(shift)s), (s."row" + 0.5) * (256 << %(shift)s)),
+                                      %(srid)s::integer), 3857) AS spot, ST_TileEnvelope(%(z)s, %(x)s, %(y)s) AS tile
+  FROM squares s
+), inside AS (
+  SELECT (p.col::bigint << 24) | (p."row" & 16777215) AS id, p.n::integer AS count, 256 << %(shift)s AS square_m,
+         ST_AsMVTGeom(p.spot, p.tile, 4096, 0, false) AS geom
+  FROM placed p
+  WHERE ST_X(spot) >= ST_XMin(tile) AND ST_X(spot) < ST_XMax(tile) AND ST_Y(spot) > ST_YMin(tile) AND ST_Y(spot) <= ST_YMax(tile)
+)
+SELECT (SELECT ST_AsMVT(t, '{table}s', 4096, 'geom', 'id') FROM (SELECT * FROM inside ORDER BY id) t),
+       (SELECT count(*) FROM inside), (SELECT count(*) FROM inside)
+"""
+_KEYS = "AND t.key = ANY (ARRAY(SELECT class_id::text FROM twin.class WHERE code = ANY (%(classes)s::text[])))"
+_KIND_CLASSES = "AND v.class_id = ANY (ARRAY(SELECT class_id FROM twin.class WHERE code = ANY (%(classes)s::text[])))"
+
+@dataclass(frozen=True)
 class TileAsked:
-    """One tile of a collection in the WebMercatorQuad matrix; classes: only assets of these (codes)."""
+    """One tile of a collection in the WebMercatorQuad matrix; classes: only assets of these (codes, sorted)."""
 
     collection: str
     z: int
     x: int
     y: int
-    classes: Sequence[str] = ()
+    classes: tuple[str, ...] = ()
     limit: int = MOST_FEATURES
 
+    @property
+    def is_counted(self) -> bool:
+        """Say whether the tile tells counts instead of single things."""
+        return self.z < COUNTS_BELOW_ZOOM and self.collection in ("assets", "buildings")
 
-def tile_box(z: int, x: int, y: int, buffer: float = BUFFER) -> tuple[float, float, float, float]:
-    """Give a tile's west, south, east, north in degrees, widened by a share of its side.
 
-    Raises BadInput for a tile that cannot be.
+@dataclass(frozen=True)
+class Tile:
+    """A tile's bytes, how many features it shows, and how many lie there."""
+
+    body: bytes
+    shown: int
+    found: int
+
+
+def check_asked(asked: TileAsked) -> None:
+    """Raise NotFound for an unknown collection, BadInput for a tile that cannot be."""
+    if asked.collection not in LAYERS:
+        raise NotFound(
+            "there is no such collection", where=asked.collection[:100], do=f"Ask for {', '.join(LAYERS)}"
+        )
+    check_tile(asked.z, asked.x, asked.y)
+
+
+def _counts(asked: TileAsked, srid: int) -> tuple[str, dict[str, Any]]:
+    coarse = asked.z < SQUARES_BELOW_ZOOM
+    shift = max(3, 12 - asked.z) if coarse else 12 - asked.z
+    squares = tile_squares(asked.z, asked.x, asked.y, srid)
+    if squares == EVERYWHERE:
+        squares = Squares(-(1 << 24), -(1 << 24), 1 << 24, 1 << 24)
+    c0, r0 = ((low * 8 >> shift) << shift for low in (squares.col_min, squares.row_min))
+    c1, r1 = ((((high * 8 + 7) >> shift) + 1 << shift) - 1 for high in (squares.col_max, squares.row_max))
+    table = LAYERS[asked.collection].kind
+    keys = _KEYS if asked.classes else ""
+    totals = (_TOTALS_COARSE if coarse else _TOTALS_FINE).format(keys=keys)
+    text = _COUNTS.format(table=table, totals=totals, keys=keys, classes=_KIND_CLASSES if asked.classes else "")
+    what = "building" if table == "building" else "asset_class" if asked.classes else "asset_state"
+    return text, {"c0": c0, "c1": c1, "r0": r0, "r1": r1, "shift": shift, "what": what, "srid": srid}
+
+
+def tile_statement(asked: TileAsked, srid: int) -> tuple[str, dict[str, Any]]:
+    """Give the statement that makes a tile and its bound values. srid: the working CRS.
+
+    Raises NotFound for an unknown collection, BadInput for a tile that cannot be.
     """
-    side = 2**z if 0 <= z <= DEEPEST_ZOOM else 0
-    if not (0 <= x < side and 0 <= y < side):
-        raise BadInput("there is no such tile", where=f"{z}/{x}/{y}", do=f"Zoom goes from 0 to {DEEPEST_ZOOM}")
-
-    def latitude(row: float) -> float:
-        return math.degrees(math.atan(math.sinh(math.pi * (1 - 2 * row / side))))
-
-    west, east = ((x + shift) / side * 360 - 180 for shift in (-buffer, 1 + buffer))
-    return west, latitude(y + 1 + buffer), east, latitude(y - buffer)
-
-
-def _text(asked: TileAsked) -> LiteralString:
-    if asked.collection == "buildings":
-        return BUILDINGS
-    if asked.collection == "assets":
-        return ASSET_COUNTS if asked.z < COUNTS_BELOW_ZOOM else ASSETS
-    raise NotFound(
-        "there is no such collection", where=asked.collection[:100], do=f"Ask for {' or '.join(COLLECTIONS)}"
-    )
-
-
-async def vector_tile(cursor: psycopg.AsyncCursor[Any], asked: TileAsked) -> tuple[bytes, bool]:
-    """Make one tile.
-
-    Returns the tile's bytes and whether features were left out (more than limit). Raises NotFound for an unknown
-    collection, BadInput for a tile that cannot be.
-    """
-    statement = _text(asked)
+    check_asked(asked)
+    values: dict[str, Any] = {"z": asked.z, "x": asked.x, "y": asked.y, "classes": list(asked.classes)}
+    if asked.is_counted:
+        text, more = _counts(asked, srid)
+        return text, values | more
     west, south, east, north = tile_box(asked.z, asked.x, asked.y)
-    values = {
-        "z": asked.z,
-        "x": asked.x,
-        "y": asked.y,
-        "west": west,
-        "south": south,
-        "east": east,
-        "north": north,
-        "classes": list(asked.classes) or None,
-        "limit": asked.limit,
-        "cells": CELLS_PER_SIDE,
-    }
-    await cursor.execute(statement, values)
+    values |= {"west": west, "south": south, "east": east, "north": north, "limit": asked.limit}
+    return features_statement(asked.collection, of_classes=bool(asked.classes)), values
+
+
+async def vector_tile(cursor: psycopg.AsyncCursor[Any], asked: TileAsked, srid: int) -> Tile:
+    """Make one tile. srid: the working CRS.
+
+    Raises NotFound for an unknown collection, BadInput for a tile that cannot be.
+    """
+    await cursor.execute(*tile_statement(asked, srid))
     row = await cursor.fetchone()
-    return (bytes(row[0]), bool(row[1])) if row else (b"", False)
+    return Tile(bytes(row[0]), int(row[1]), int(row[2])) if row else Tile(b"", 0, 0)
+
+
+def codes(given: Sequence[str]) -> tuple[str, ...]:
+    """Put class codes in the one order by which tiles are kept."""
+    return tuple(sorted(set(given)))
