@@ -14,6 +14,7 @@ import psycopg
 from fastapi import Depends, Request
 from psycopg_pool import AsyncConnectionPool
 
+from api.kept_tiles import KeptTiles
 from api.limits import ApiLimits
 from api.metrics import Metrics
 from twin.actions.access import READ_RIGHTS, Reach, Reading, Rights, reading, shipped_rights
@@ -44,6 +45,7 @@ class Services:
         self.rights: Rights = shipped_rights()
         self._rights_version: int | None = None
         self._rights_checked_at = 0.0
+        self.tiles = KeptTiles(settings.city.working_srid)
         self._bounds: tuple[float, CityBounds] | None = None
         self._pool: AsyncConnectionPool[psycopg.AsyncConnection[Any]] | None = None
 
@@ -82,7 +84,8 @@ class Services:
         await pool.open(wait=False)
         self._pool = pool
         try:
-            yield
+            async with self.tiles.running(dsn(self.settings, "app")):
+                yield
         finally:
             self._pool = None
             await pool.close(timeout=limits.pool_wait_s)

@@ -1,6 +1,6 @@
 """Vector tiles kept in memory, ready to send, for as long as nothing they show has changed.
 
-The database tells what has changed where (channel twin_tiles, migration 0015) when the change commits; a tile that shows
+The database tells what has changed where (channel twin_tiles, migration 0016) when the change commits; a tile that shows
 one of these squares is forgotten then. Tiles are only answered from memory while the database is being listened to: no
 answer is older than the message's way through the socket, or, should the database vanish without a word, TRUSTED_S.
 """
@@ -8,10 +8,11 @@ answer is older than the message's way through the socket, or, should the databa
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import logging
 import time
 from collections import OrderedDict, defaultdict
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 
 import psycopg
@@ -145,6 +146,17 @@ class KeptTiles:
         self._wide.clear()
         self._bytes = 0
 
+    @asynccontextmanager
+    async def running(self, conninfo: str) -> AsyncIterator[None]:
+        """Listen in the background for as long as the application runs."""
+        task = asyncio.create_task(self.listening(conninfo))
+        try:
+            yield
+        finally:
+            task.cancel()
+            with suppress(asyncio.CancelledError):
+                await task
+
     def _changed_since(self, collection: str, squares: Squares, begun: int) -> bool:
         if self._everything_changed_at > begun:
             return True
@@ -171,15 +183,3 @@ class KeptTiles:
         self._bytes -= len(entry.tile.packed) + ENTRY_BYTES
         for place in self._places(asked, entry.squares):
             place.discard(asked)
-
-
-@contextlib.asynccontextmanager
-async def kept_while_running(tiles: KeptTiles, conninfo: str):  # type: ignore[no-untyped-def]
-    """Listen in the background for as long as the application runs."""
-    task = asyncio.create_task(tiles.listening(conninfo))
-    try:
-        yield tiles
-    finally:
-        task.cancel()
-        with contextlib.suppress(asyncio.CancelledError):
-            await task

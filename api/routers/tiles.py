@@ -1,4 +1,4 @@
-"""Vector tiles of assets and building outlines (OGC API Tiles addresses)."""
+"""Vector tiles of assets, buildings, grids and places (OGC API Tiles, part 1: core, mvt)."""
 
 from __future__ import annotations
 
@@ -6,22 +6,32 @@ from typing import Annotated
 
 from fastapi import APIRouter, Path, Request, Response
 
-from api.caching import tagged
+from api.caching import ALWAYS_ASK
 from api.dependencies import Asker, ServicesOf
 from api.documented import answers
+from api.kept_tiles import KeptTile
+from api.made_tiles import tile_for, unpack
 from api.needs import needs
 from api.routers.nearby import Classes, class_codes
-from twin.queries.map_tiles import TileAsked, vector_tile
+from twin.queries.map_tiles import TileAsked, codes
 
 router = APIRouter(tags=["Vector tiles 矢量瓦片"])
 
 MVT = "application/vnd.mapbox-vector-tile"
+Collection = Annotated[
+    str,
+    Path(
+        max_length=40,
+        description="assets, assets-CODE (one class), buildings, grids or places",
+        examples=["assets"],
+    ),
+]
 
 
 @router.get(
     "/collections/{collection}/tiles/WebMercatorQuad/{z}/{y}/{x}",
     dependencies=[needs("read", "{collection}")],
-    summary="A vector tile of assets or buildings 矢量瓦片",
+    summary="A vector tile of assets, buildings, grids or places 矢量瓦片",
     response_class=Response,
     responses=answers(media=MVT),
 )
@@ -29,20 +39,40 @@ async def tile(
     request: Request,
     services: ServicesOf,
     asker: Asker,
-    collection: Annotated[str, Path(max_length=40, description="assets or buildings", examples=["assets"])],
+    collection: Collection,
     z: Annotated[int, Path(ge=0, le=24, description="Zoom level", examples=[16])],
     y: Annotated[int, Path(ge=0, description="Row, from the north", examples=[25320])],
     x: Annotated[int, Path(ge=0, description="Column", examples=[54904])],
     classes: Classes = None,
 ) -> Response:
-    """Features carry stable ids and at most 10,000 stand in a tile (Twin-Capped: true when some are left out).
+    """Features carry stable ids; a tile holds at most 10,000 of them and 300 KB (gzip).
 
-    Below zoom 13 assets are counts in 32 x 32 cells (property `count`).
+    Where more lie there, a tile is thinned evenly and always the same way, and says so: Twin-Capped: true,
+    Twin-Features: shown/there. Below zoom 13 assets and buildings are counts by squares (properties `count`,
+    `square_m`).
     """
-    asked = TileAsked(collection, z, x, y, class_codes(classes))
-    async with services.reading(asker) as asking:
-        body, capped = await vector_tile(asking.cursor, asked)
-    answer = tagged(request, body, MVT)
-    if capped:
-        answer.headers["Twin-Capped"] = "true"
-    return answer
+    name, _, only = collection.partition("-")
+    if only and name != "assets":
+        name = collection
+    asked = TileAsked(name, z, x, y, codes([only] if only and name == "assets" else class_codes(classes)))
+    made, _ = await tile_for(services, asker, asked)
+    return tile_answer(request.headers.get("if-none-match"), request.headers.get("accept-encoding"), made)
+
+
+def tile_answer(if_none_match: str | None, accept_encoding: str | None, tile: KeptTile) -> Response:
+    """Send a tile, packed to those who take it, or 304 to those who have it."""
+    packed = "gzip" in (accept_encoding or "")
+    etag = tile.etag_packed if packed else tile.etag
+    headers = {"ETag": etag, "Cache-Control": ALWAYS_ASK, "Vary": "Accept-Encoding"}
+    if if_none_match and _names(if_none_match, tile):
+        return Response(status_code=304, headers=headers)
+    if tile.shown < tile.found:
+        headers |= {"Twin-Capped": "true", "Twin-Features": f"{tile.shown}/{tile.found}"}
+    if packed:
+        headers["Content-Encoding"] = "gzip"
+    return Response(tile.packed if packed else unpack(tile.packed), headers=headers, media_type=MVT)
+
+
+def _names(if_none_match: str, tile: KeptTile) -> bool:
+    given = {tag.strip().removeprefix("W/") for tag in if_none_match.split(",")}
+    return bool(given & {"*", tile.etag, tile.etag_packed})

@@ -127,21 +127,6 @@ def test_building_outlines_with_heights(client: TestClient, city: City, tmp_path
     assert row["height_confidence"] == "high"
 
 
-def test_a_tile_leaves_out_what_is_too_much(city: City) -> None:
-    import asyncio
-
-    import psycopg
-
-    from twin.queries.map_tiles import TileAsked, vector_tile
-
-    async def capped() -> bool:
-        async with await psycopg.AsyncConnection.connect(city.database.dsn("app")) as connection:
-            x, y, _, _ = tile_of(city.facts.at(0, 0), 16)
-            return (await vector_tile(connection.cursor(binary=True), TileAsked("assets", 16, x, y, limit=3)))[1]
-
-    assert asyncio.run(capped())
-
-
 def test_3d_tiles_with_types_ranges_and_tags(client: TestClient) -> None:
     tileset = client.get("/3dtiles/small-city/tileset.json")
     assert tileset.headers["content-type"] == "application/json"

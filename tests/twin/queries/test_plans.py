@@ -14,7 +14,7 @@ from tests.databases import Database
 from twin.actions.access import SET_READER
 from twin.crs import LonLat
 from twin.queries.lookup import LookupAsked, lookup_statement
-from twin.queries.map_tiles import ASSETS, tile_box
+from twin.queries.map_tiles import TileAsked, tile_statement
 from twin.queries.nearby import NearbyAsked, nearby_statement
 from twin.queries.place_asked import place_asked
 from twin.queries.search import SearchAsked, search_values
@@ -128,9 +128,6 @@ def nodes(plan_node: dict[str, Any]) -> Iterator[dict[str, Any]]:
 
 
 def test_a_vector_tile_reads_its_own_square(large: Database) -> None:
-    west, south, east, north = tile_box(17, 109809, 50843)
-    values = {"z": 17, "x": 109809, "y": 50843, "west": west, "south": south, "east": east, "north": north,
-              "classes": None, "limit": 10_000, "cells": 32}  # fmt: skip
-    text = plan(large, ASSETS, values)
+    text = plan(large, *tile_statement(TileAsked("assets", 17, 109809, 50843), 4550))
     assert "asset_geom" in text
     assert "Seq Scan on asset" not in text
