@@ -68,7 +68,7 @@ class KeptTiles:
         self._wide: defaultdict[str, set[TileAsked]] = defaultdict(set)
         self._changes = 0
         self._changed_at: OrderedDict[tuple[str, int, int], int] = OrderedDict()
-        self._everything_changed_at = 0
+        self._all_changed_at = dict.fromkeys(LAYERS, 0)  # when all of a collection counted as changed
 
     def find(self, asked: TileAsked) -> KeptTile | None:
         """Give a kept tile that is known to be as the database has it; None when there is none."""
@@ -103,7 +103,7 @@ class KeptTiles:
             return
         self._changes += 1
         if where == "*":
-            self._everything_changed_at = self._changes
+            self._all_changed_at[collection] = self._changes
             for asked in [asked for asked in self._kept if asked.collection == collection]:
                 self._forget(asked)
             return
@@ -117,8 +117,8 @@ class KeptTiles:
             for asked in [asked for asked in self._wide[collection] if self._kept[asked].squares.holds(col, row)]:
                 self._forget(asked)
         while len(self._changed_at) > REMEMBERED:
-            _, at = self._changed_at.popitem(last=False)
-            self._everything_changed_at = max(self._everything_changed_at, at)
+            (of, _, _), at = self._changed_at.popitem(last=False)
+            self._all_changed_at[of] = max(self._all_changed_at[of], at)
 
     async def listening(self, conninfo: str) -> None:
         """Listen until cancelled; what was kept is forgotten whenever the database cannot be heard."""
@@ -140,7 +140,7 @@ class KeptTiles:
     def clear(self) -> None:
         """Forget everything."""
         self._changes += 1
-        self._everything_changed_at = self._changes
+        self._all_changed_at = dict.fromkeys(LAYERS, self._changes)
         self._kept.clear()
         self._by_square.clear()
         self._wide.clear()
@@ -158,7 +158,7 @@ class KeptTiles:
                 await task
 
     def _changed_since(self, collection: str, squares: Squares, begun: int) -> bool:
-        if self._everything_changed_at > begun:
+        if self._all_changed_at[collection] > begun:
             return True
         if self._changes == begun:
             return False

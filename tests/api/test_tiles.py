@@ -160,22 +160,26 @@ def test_a_full_tile_is_thinned_evenly_and_says_so(own: Database, at: TestClient
     assert asyncio.run(thinned(3)) == (3, 30_000)
 
 
-@pytest.mark.parametrize("z", [0, 5, 7, 9, 11, 12])
+@pytest.mark.parametrize("z", [0, 9, 11, 12])
 def test_counts_over_all_tiles_are_the_number_of_assets(own: Database, z: int) -> None:
     """Every thing is counted once, whether its square has been counted before or not."""
     assert counted(own, z) == own.fetch("SELECT count(*) FROM twin.asset WHERE valid_to IS NULL")[0][0]
     own.fetch("SELECT twin.area_catch_up()")
-    own.fetch("UPDATE twin.asset SET valid_to = now() WHERE asset_id = (SELECT min(asset_id) FROM twin.asset WHERE valid_to IS NULL)")
+    own.fetch(
+        "UPDATE twin.asset SET valid_to = now() WHERE asset_id = (SELECT min(asset_id) FROM twin.asset WHERE valid_to IS NULL)"
+    )
     assert counted(own, z) == own.fetch("SELECT count(*) FROM twin.asset WHERE valid_to IS NULL")[0][0]
-    lamps = "SELECT count(*) FROM twin.asset JOIN twin.class c USING (class_id) WHERE valid_to IS NULL AND c.code = '0118'"
+    lamps = (
+        "SELECT count(*) FROM twin.asset JOIN twin.class c USING (class_id) WHERE valid_to IS NULL AND c.code = '0118'"
+    )
     assert counted(own, z, ("0118",)) == own.fetch(lamps)[0][0]
 
 
 def counted(database: Database, z: int, classes: tuple[str, ...] = ()) -> int:
     from twin.queries.map_tiles import tile_statement
 
-    x0, y0, _, _ = tile_of(LonLat(121.5, 37.6), z)
-    x1, y1, _, _ = tile_of(LonLat(121.8, 37.2), z)
+    x0, y0, _, _ = tile_of(LonLat(121.59, 37.46), z)
+    x1, y1, _, _ = tile_of(LonLat(121.71, 37.27), z)
     total = 0
     for x in range(x0, x1 + 1):
         for y in range(y0, y1 + 1):

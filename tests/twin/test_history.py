@@ -57,6 +57,7 @@ WITHOUT_HISTORY = {
         "twin.set_aside",
         "twin.area_total",
         "twin.area_stale",
+        "twin.tile_change",
     ),
     *("twin.batch", "twin.refused_delivery", "private.quarantine", "twin.observation"),
     *("twin.unmapped_class", "twin.grid_succession", "twin.management_grid_member"),

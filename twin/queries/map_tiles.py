@@ -25,7 +25,6 @@ _BOX = "ST_MakeEnvelope(%(west)s, %(south)s, %(east)s, %(north)s, 4490)"
 _DRAWN = "ST_AsMVTGeom(ST_Transform(s.geom, 3857), ST_TileEnvelope(%(z)s, %(x)s, %(y)s), 4096, 64, true) AS geom"
 
 
-
 @dataclass(frozen=True)
 class Layer:
     """How a collection is drawn: the kind its changes are told of, its key, table, columns read, properties shown."""
@@ -55,9 +54,7 @@ LAYERS = {
         "f.height_confidence, f.geom",
         "s.code, s.name_zh, s.use_zh, s.storeys, s.ground_h_m, s.roof_h_m, s.height_m, s.height_confidence",
     ),
-    "grids": Layer(
-        "grid", "grid_id", "twin.grid", "f.grid_id::bigint, f.code, f.name_zh, f.geom", "s.code, s.name_zh"
-    ),
+    "grids": Layer("grid", "grid_id", "twin.grid", "f.grid_id::bigint, f.code, f.name_zh, f.geom", "s.code, s.name_zh"),
     "places": Layer(
         "place",
         "admin_id",
@@ -89,7 +86,8 @@ SELECT (SELECT ST_AsMVT(t, '{collection}', 4096, 'geom', 'id') FROM (
 # those counted row by row: right at any moment (as twin.queries.summary_sql). Fine squares are looked up one by one,
 # coarse ones read in one go: there are few.
 _TOTALS_FINE = """
-  SELECT c AS col, r AS "row", t.n FROM generate_series(%(c0)s::integer, %(c1)s) c, generate_series(%(r0)s::integer, %(r1)s) r
+  SELECT c AS col, r AS "row", t.n
+  FROM generate_series(%(c0)s::integer, %(c1)s) c, generate_series(%(r0)s::integer, %(r1)s) r
     CROSS JOIN LATERAL (SELECT sum(t.n) AS n FROM twin.area_total t
       WHERE t.level = 0 AND t.col = c AND t."row" = r AND t.what = %(what)s {keys} HAVING sum(t.n) > 0 OFFSET 0) t"""
 _TOTALS_COARSE = """
@@ -111,22 +109,25 @@ WITH stale AS MATERIALIZED (
     WHERE v.geom_m && twin.area_box(0, s.col, s."row") AND v.valid_to IS NULL
       AND twin.area_square(ST_X(spot)) = s.col AND twin.area_square(ST_Y(spot)) = s."row" {classes} OFFSET 0) v
 ), squares AS (
-  SELECT col >> %(shift)s AS col, "row" >> %(shift)s AS "row", sum(n)::bigint AS n FROM counted GROUP BY 1, 2 HAVING sum(n) > 0
+  SELECT col >> %(shift)s AS col, "row" >> %(shift)s AS "row", sum(n)::bigint AS n
+  FROM counted GROUP BY 1, 2 HAVING sum(n) > 0
 ), placed AS (
-  SELECT s.*, ST_Transform(ST_SetSRID(ST_MakePoint((s.col + 0.5) * (256 << %(shift)s), (s."row" + 0.5) * (256 << %(shift)s)),
-                                      %(srid)s::integer), 3857) AS spot, ST_TileEnvelope(%(z)s, %(x)s, %(y)s) AS tile
+  SELECT s.*, ST_TileEnvelope(%(z)s, %(x)s, %(y)s) AS tile, ST_Transform(ST_SetSRID(ST_MakePoint(
+           (s.col + 0.5) * (256 << %(shift)s), (s."row" + 0.5) * (256 << %(shift)s)), %(srid)s::integer), 3857) AS spot
   FROM squares s
 ), inside AS (
   SELECT (p.col::bigint << 24) | (p."row" & 16777215) AS id, p.n::integer AS count, 256 << %(shift)s AS square_m,
          ST_AsMVTGeom(p.spot, p.tile, 4096, 0, false) AS geom
   FROM placed p
-  WHERE ST_X(spot) >= ST_XMin(tile) AND ST_X(spot) < ST_XMax(tile) AND ST_Y(spot) > ST_YMin(tile) AND ST_Y(spot) <= ST_YMax(tile)
+  WHERE ST_X(spot) >= ST_XMin(tile) AND ST_X(spot) < ST_XMax(tile)
+    AND ST_Y(spot) > ST_YMin(tile) AND ST_Y(spot) <= ST_YMax(tile)
 )
 SELECT (SELECT ST_AsMVT(t, '{table}s', 4096, 'geom', 'id') FROM (SELECT * FROM inside ORDER BY id) t),
        (SELECT count(*) FROM inside), (SELECT count(*) FROM inside)
 """
 _KEYS = "AND t.key = ANY (ARRAY(SELECT class_id::text FROM twin.class WHERE code = ANY (%(classes)s::text[])))"
 _KIND_CLASSES = "AND v.class_id = ANY (ARRAY(SELECT class_id FROM twin.class WHERE code = ANY (%(classes)s::text[])))"
+
 
 @dataclass(frozen=True)
 class TileAsked:
@@ -157,9 +158,7 @@ class Tile:
 def check_asked(asked: TileAsked) -> None:
     """Raise NotFound for an unknown collection, BadInput for a tile that cannot be."""
     if asked.collection not in LAYERS:
-        raise NotFound(
-            "there is no such collection", where=asked.collection[:100], do=f"Ask for {', '.join(LAYERS)}"
-        )
+        raise NotFound("there is no such collection", where=asked.collection[:100], do=f"Ask for {', '.join(LAYERS)}")
     check_tile(asked.z, asked.x, asked.y)
 
 
