@@ -1,8 +1,9 @@
 """Vector tiles kept in memory, ready to send, for as long as nothing they show has changed.
 
-The database tells what has changed where (channel twin_tiles, migration 0016) when the change commits; a tile that shows
-one of these squares is forgotten then. Tiles are only answered from memory while the database is being listened to: no
-answer is older than the message's way through the socket, or, should the database vanish without a word, TRUSTED_S.
+The database tells what has changed where (channel twin_tiles, migration 0016) when the change commits; a tile that
+shows one of these squares is forgotten then. Tiles are only answered from memory while the database is being listened
+to: no answer is older than the message's way through the socket, or, should the database vanish without a word,
+TRUSTED_S.
 """
 
 from __future__ import annotations

@@ -166,7 +166,8 @@ def test_counts_over_all_tiles_are_the_number_of_assets(own: Database, z: int) -
     assert counted(own, z) == own.fetch("SELECT count(*) FROM twin.asset WHERE valid_to IS NULL")[0][0]
     own.fetch("SELECT twin.area_catch_up()")
     own.fetch(
-        "UPDATE twin.asset SET valid_to = now() WHERE asset_id = (SELECT min(asset_id) FROM twin.asset WHERE valid_to IS NULL)"
+        "UPDATE twin.asset SET valid_to = now() WHERE asset_id = %s",
+        own.fetch("SELECT min(asset_id) FROM twin.asset WHERE valid_to IS NULL")[0],
     )
     assert counted(own, z) == own.fetch("SELECT count(*) FROM twin.asset WHERE valid_to IS NULL")[0][0]
     lamps = (
