@@ -168,8 +168,8 @@ FROM (SELECT n, random() < 0.17 AS firm, 1 + floor(power(random(), 1.3) * (SELEC
   JOIN twin.address a ON a.address_id = s.at + (SELECT min(address_id) - 1 FROM twin.address), bench.batch bt,
   (SELECT max(evidence_id) - :entities AS first FROM twin.evidence) e
 WHERE bt.target = 'entity' ORDER BY s.n;
-INSERT INTO private.entity (entity_id, department_id, grid_id, name, phone)
-SELECT entity_id, department_id, grid_id, bench.pick('{王,李,张,刘,陈,杨,孙,于,曲,姜}') || bench.pick('{伟,芳,娜,敏,静,强,磊,军,洋,勇}'), '555-' || entity_id
+-- Names and phones are sealed by benchmarks/fill_city.py afterwards: the database cannot.
+INSERT INTO private.entity (entity_id, department_id, grid_id) SELECT entity_id, department_id, grid_id
 FROM twin.entity WHERE public_name_zh IS NULL;
 
 -- step: records

@@ -36,6 +36,8 @@ from ingest_gis.link_parts import LinkOptions
 from ingest_gis.run_links import LinkReport, run_links
 from twin.cluster import server
 from twin.migrations.upgrade import upgrade
+from twin.personal.keyring import Keyring, bound_to, keys_to_seal
+from twin.personal.private_rows import write_document
 from twin.settings import Settings, read_settings
 
 NAME = f"twin_benchmark_linking_{os.getpid()}"
@@ -112,12 +114,18 @@ def fill(settings: Settings, book: AddressBook, written: Sequence[Written], time
             cursor, "COPY twin.record (department_id, kind, source_key, title_zh) FROM STDIN",
             ((1, f"k{at // len(written)}", str(number), "登记") for at, (number, _) in enumerate(rows)),
         )  # fmt: skip
+        keys = keys_to_seal(connection)
         _copy(
-            cursor, "COPY private.record (record_id, department_id, payload) FROM STDIN",
-            ((at, 1, json.dumps({"address": text})) for at, (_, text) in enumerate(rows, 1)),
+            cursor, "COPY private.record (record_id, department_id, sealed, has_name) FROM STDIN",
+            ((at, 1, sealed, False) for at, sealed in enumerate(_sealed(keys, [text for _, text in rows]), 1)),
         )  # fmt: skip
     with server.connect(settings, "admin", autocommit=True) as connection:
         connection.execute("ANALYZE")
+
+
+def _sealed(keys: Keyring, addresses: Sequence[str]) -> list[bytes]:
+    texts = [write_document({"address": text}) for text in addresses]
+    return keys.seal_many(texts, [bound_to("private.record", at) for at in range(1, len(texts) + 1)])
 
 
 def _address(place: Place, normalise: Any) -> tuple[Any, ...]:

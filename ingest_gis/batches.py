@@ -13,6 +13,8 @@ from psycopg.rows import dict_row
 
 from ingest_gis.sql_text import statements
 from twin.errors import NotFound
+from twin.personal.documents import open_raw
+from twin.personal.keyring import keys_of
 from twin.session import Actor, transaction
 
 ROW, REASON, DETAIL = "_row", "_reason", "_detail"  # columns of a file of rejected rows that are not the delivery's
@@ -62,7 +64,13 @@ def rejected_rows(
     show_batch(connection, batch_id)
     with transaction(connection, actor) as cursor:
         cursor.execute(statements("batches")["rejected"], {"batch_id": batch_id, "count": count, "after": after})
-        return [RejectedRow(*row) for row in cursor.fetchall()]
+        rows = cursor.fetchall()
+    keys = keys_of(connection) if rows else None
+    return [
+        RejectedRow(row_no, code, detail, open_raw(keys, batch_id, row_no, sealed), mended)
+        for row_no, code, detail, sealed, mended in rows
+        if keys is not None
+    ]
 
 
 def write_rejected(path: Path, rows: Sequence[RejectedRow]) -> None:

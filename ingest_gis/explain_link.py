@@ -9,6 +9,7 @@ import psycopg
 from ingest_gis.known_places import read_matcher
 from twin.errors import NotFound
 from twin.queries.link_review import Subject, review_item
+from twin.queries.whole_address import whole_address
 from twin.session import Actor, transaction
 from twin.settings import CitySettings
 
@@ -17,11 +18,6 @@ FIND = {
     "AND valid_to IS NULL ORDER BY record_id::text = %(word)s DESC, record_id LIMIT 1",
     "entity": "SELECT entity_id FROM twin.entity WHERE (entity_id::text = %(word)s OR code = %(word)s) "
     "AND valid_to IS NULL ORDER BY entity_id::text = %(word)s DESC, entity_id LIMIT 1",
-}
-ADDRESS = {
-    "record": "SELECT coalesce(p.payload ->> 'address', r.address_given) FROM twin.record r "
-    "LEFT JOIN private.record p USING (record_id) WHERE record_id = %s",
-    "entity": "SELECT attributes ->> 'address' FROM private.entity WHERE entity_id = %s",
 }
 
 
@@ -38,14 +34,21 @@ def explain_link(
         row = cursor.execute(FIND[kind].encode(), {"word": word}).fetchone()
         if row is None:
             raise NotFound(f"没有 {word} 这个{'记录' if kind == 'record' else '实体'} (there is no {kind} {word})")
-        address = cursor.execute(ADDRESS[kind].encode(), (row[0],)).fetchone()
-    subject = Subject("record" if kind == "record" else "entity", int(row[0]))
+        subject = Subject("record" if kind == "record" else "entity", int(row[0]))
+        address = whole_address(connection, subject) or _given(cursor, subject)
     item = review_item(connection, subject) or {}
     matcher, _ = read_matcher(connection, city)
-    explained = matcher.explain(address[0]) if address and address[0] else None
+    explained = matcher.explain(address) if address else None
     if explained is not None:
         explained.pop("normalised")  # may hold a room or a name; the parts down to the building say enough
     return {**item, "address": explained}
+
+
+def _given(cursor: psycopg.Cursor[Any], subject: Subject) -> str | None:
+    if subject.kind == "entity":
+        return None
+    row = cursor.execute("SELECT address_given FROM twin.record WHERE record_id = %s", (subject.number,)).fetchone()
+    return row[0] if row else None
 
 
 def in_sentences(found: dict[str, Any]) -> list[str]:

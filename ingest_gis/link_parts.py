@@ -16,6 +16,7 @@ from ingest_gis.link_places import propose_for_ledger, propose_links
 from ingest_gis.link_subject import read_subject
 from ingest_gis.sql_text import statements
 from twin.actions.link_records import LinkProposal, replace_machine_links
+from twin.personal.keyring import keys_of
 from twin.queries.link_review import SubjectKind
 from twin.session import Actor, transaction
 
@@ -133,7 +134,9 @@ def do_next_part(
             numbers, proposals = propose_by_name(cursor, bound)
         else:
             cursor.execute(statements("link")[kind], bound)
-            subjects = [read_subject(row) for row in cursor.fetchall()]
+            rows = cursor.fetchall()
+            keys = keys_of(connection) if any(row[-1] is not None for row in rows) else None
+            subjects = [read_subject(row, keys) for row in rows]
             if kind == "ledger":
                 proposals = propose_for_ledger(subjects, ledger_class, places)
             else:

@@ -14,6 +14,9 @@ import pyarrow as pa
 from ingest_gis.match_people import Field, LinkageModel, Pair, match_tables
 from ingest_gis.sql_text import statements
 from twin.actions.link_records import LinkProposal
+from twin.personal.documents import open_document
+from twin.personal.keyring import Keyring, keys_of
+from twin.personal.values import CREDIT_KEYS, ID_KEYS, NAME_KEYS, PHONE_KEYS, first_of
 
 COLUMNS = ("unique_id", "name", "phone", "code", "grid")
 PEOPLE = LinkageModel(
@@ -34,16 +37,30 @@ def propose_by_name(cursor: psycopg.Cursor[Any], bound: Mapping[str, Any]) -> tu
     Returns the records looked at and the proposals.
     """
     sql = statements("link")
-    records = _table(cursor.execute(sql["people_records"], bound).fetchall())
+    keys = keys_of(cursor.connection)
+    records = _table([_record(keys, *row) for row in cursor.execute(sql["people_records"], bound).fetchall()])
     numbers = [int(number) for number in records["unique_id"].to_pylist()]
     if not numbers:
         return [], []
-    entities = _table(cursor.execute(sql["people_entities"]).fetchall())
+    entities = _table([_entity(keys, *row) for row in cursor.execute(sql["people_entities"]).fetchall()])
     pairs = match_tables(records, entities, PEOPLE)
     ids = [int(pair.right) for pair in pairs]
     rows = cursor.execute(sql["entity_places"], {"ids": ids}).fetchall()
     places = {row[0]: (row[1], row[2]) for row in rows}
     return numbers, [_proposal(pair, *places[int(pair.right)]) for pair in pairs]
+
+
+def _record(keys: Keyring, number: int, sealed: bytes, grid: str | None) -> tuple[Any, ...]:
+    said = open_document(keys, "private.record", number, sealed)
+    code = first_of(said, CREDIT_KEYS) or first_of(said, ID_KEYS[:2])
+    return str(number), first_of(said, NAME_KEYS), first_of(said, PHONE_KEYS[:3]), code, grid
+
+
+def _entity(
+    keys: Keyring, number: int, sealed: bytes | None, public_name: str | None, credit_code: str | None, grid: str | None
+) -> tuple[Any, ...]:
+    said = open_document(keys, "private.entity", number, sealed)
+    return str(number), public_name or said.get("name"), said.get("phone"), credit_code or said.get("id_number"), grid
 
 
 def _table(rows: list[tuple[Any, ...]]) -> pa.Table:

@@ -8,6 +8,8 @@ from typing import Any
 
 from twin.actions.link_records import LinkProposal, Method, State
 from twin.crs import EastNorth
+from twin.personal.documents import open_document
+from twin.personal.keyring import Keyring
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,8 +63,23 @@ class Subject:
         )  # fmt: skip
 
 
-def read_subject(row: tuple[Any, ...]) -> Subject:
-    """Make a subject of a row of the statements record, ledger and entity."""
-    record_id, entity_id, department_id, kind, name, class_code, address, east, north, grid_id, *keys = row
+def read_subject(row: tuple[Any, ...], keys: Keyring | None) -> Subject:
+    """Make a subject of a row of the statements record, ledger and entity.
+
+    keys: open the sealed document in the last column, for the whole address; None where nothing is sealed.
+    """
+    record_id, entity_id, department_id, kind, name, class_code, address, east, north, grid_id, *places, sealed = row
+    if sealed is not None and keys is not None:
+        address = _whole_address(keys, record_id, entity_id, sealed) or address
     point = None if east is None else EastNorth(east, north)
-    return Subject(record_id, entity_id, department_id, kind, name, class_code, address or None, point, grid_id, *keys)
+    return Subject(
+        record_id, entity_id, department_id, kind, name, class_code, address or None, point, grid_id, *places
+    )
+
+
+def _whole_address(keys: Keyring, record_id: int | None, entity_id: int | None, sealed: bytes) -> str | None:
+    if record_id is not None:
+        said = open_document(keys, "private.record", record_id, sealed)
+    else:
+        said = open_document(keys, "private.entity", entity_id or 0, sealed).get("attributes") or {}
+    return said.get("address")

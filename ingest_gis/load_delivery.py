@@ -24,9 +24,11 @@ from ingest_gis.part_loader import LoadPlan, PartResult
 from ingest_gis.part_work import WorkPlan
 from ingest_gis.plan_delivery import FIRST_ROWS, DeliveryReport, IngestOptions
 from ingest_gis.run_parts import PartRun
+from ingest_gis.seal_rows import WITH_PRIVATE
 from ingest_gis.source_crs import SourceCrs
 from ingest_gis.vanished import end_vanished, find_vanished, refuse_too_many
 from twin.actions.set_aside_indexes import CAN_BE_SET_ASIDE, indexes_aside
+from twin.personal.keyring import keys_to_seal
 from twin.session import Actor
 from twin.settings import Settings
 
@@ -120,7 +122,9 @@ class DeliveryLoad:
     def _seed(self) -> int:
         delivery = self.delivery
         way = [delivery.fingerprint(), delivery.mapping.target, delivery.department_id, version("city-digital-twin")]
-        digest = hashlib.blake2b(orjson.dumps(way, option=orjson.OPT_SORT_KEYS), digest_size=8).digest()
+        # Whoever can guess a row of a person must not be able to try it against the hashes in the public tables.
+        secret = keys_to_seal(self.connection).derived("rows") if delivery.mapping.target in WITH_PRIVATE else b""
+        digest = hashlib.blake2b(orjson.dumps(way, option=orjson.OPT_SORT_KEYS), digest_size=8, key=secret).digest()
         return int.from_bytes(digest)
 
     def _done(self, result: PartResult) -> None:

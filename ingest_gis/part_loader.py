@@ -21,12 +21,14 @@ from ingest_gis.locate import NOWHERE, Locator, read_locator
 from ingest_gis.mappings import Target
 from ingest_gis.prepared import PreparedRows, Rejected
 from ingest_gis.rows import raw_row
+from ingest_gis.seal_rows import STAGED, WITH_PRIVATE, content_macs, sealed_raws, sealed_rows
 from ingest_gis.sql_text import statement, statements
 from twin.errors import Conflict
+from twin.personal.keyring import Keyring, keys_to_seal
 from twin.session import Actor, transaction
 
 COUNTED = ("read", "inserted", "changed", "unchanged", "rejected")
-STAGE_COLUMNS = ("row_no", "key", "row_hash", "raw_hash", "geom", "geom_m", "admin_id", "grid_id", "doc", "private")
+STAGE_COLUMNS = ("row_no", "key", "row_hash", "raw_hash", "geom", "geom_m", "admin_id", "grid_id", "doc", "private_mac")
 STAGED_BYTES = ("key", "row_hash", "raw_hash", "geom", "geom_m")
 ORIGIN_COLUMNS = ("row_hash", "raw_hash", "batch_id", "row_no")
 ORIGIN = np.dtype(
@@ -102,6 +104,7 @@ class PartLoader:
         self._plan = plan
         self._sql = statements(f"load_{plan.target}")
         self._locator: Locator | None = None
+        self._keyring: Keyring | None = None
         connection.execute(statement("stage"))
 
     def load(
@@ -194,7 +197,7 @@ class PartLoader:
         columns = [
             integers(rows["row_no"].to_numpy(), 8), *(plain(rows[name]) for name in STAGED_BYTES),
             *self._places(rows["geom_m"]),
-            jsonb(plain(rows["public"])), jsonb(plain(rows["private"])),
+            jsonb(plain(rows["public"])), self._macs(plain(rows["private"])),
         ]  # fmt: skip
         with cursor.copy(f"COPY stage_row ({', '.join(STAGE_COLUMNS)}) FROM STDIN (FORMAT binary)".encode()) as copy:
             copy.write(copy_rows(columns))
@@ -206,7 +209,7 @@ class PartLoader:
         counts.inserted += inserted
         counts.changed += changed
         if inserted + changed and not self._plan.dry_run:
-            self._enter(cursor)
+            self._enter(cursor, rows)
 
     def _places(self, geometries: pa.ChunkedArray) -> tuple[pa.Array, pa.Array]:
         """Find the administrative unit and the grid each thing stands in, as COPY takes them."""
@@ -224,12 +227,36 @@ class PartLoader:
             self._locator = read_locator(self._connection)
         return self._locator
 
-    def _enter(self, cursor: psycopg.Cursor[Any]) -> None:
+    def _enter(self, cursor: psycopg.Cursor[Any], rows: pa.Table) -> None:
         if self._plan.target == "asset":
             cursor.execute(statements("stage_common")["departments"])
         for section in ("insert", "update", "after"):
+            if section == "after" and self._plan.target in WITH_PRIVATE:
+                self._seal(cursor, rows)
             if section in self._sql:
                 cursor.execute(self._sql[section], self._plan.bound)
+
+    def _seal(self, cursor: psycopg.Cursor[Any], rows: pa.Table) -> None:
+        """Seal the private documents of what is new or changed, each bound to its number in the twin."""
+        given = cursor.execute(self._sql["numbers"], self._plan.bound).fetchall()
+        if not given:
+            return
+        at = pc.index_in(pa.array([row[0] for row in given], pa.int64()), rows["row_no"].combine_chunks())
+        documents = plain(rows["private"]).take(at).to_pylist()
+        with cursor.copy(f"COPY stage_sealed ({', '.join(STAGED)}) FROM STDIN (FORMAT binary)".encode()) as copy:
+            copy.write(sealed_rows(self._keys, self._plan.target, given, documents))
+        cursor.execute("ANALYZE stage_sealed (row_no, target_id)")
+
+    def _macs(self, documents: pa.Array) -> pa.Array:
+        if self._plan.target not in WITH_PRIVATE:
+            return documents
+        return content_macs(self._keys, documents)
+
+    @property
+    def _keys(self) -> Keyring:
+        if self._keyring is None:
+            self._keyring = keys_to_seal(self._connection)
+        return self._keyring
 
     def _repeats(self, part: PartRows, prepared: PreparedRows, verdicts: NDArray[np.uint8]) -> list[Rejected]:
         repeats = np.flatnonzero(verdicts != TAKEN)
@@ -255,7 +282,9 @@ class PartLoader:
                 "row_nos": [row.row_no for row in rejected],
                 "codes": [row.code for row in rejected],
                 "details": [row.detail for row in rejected],
-                "raws": [row.raw.decode() for row in rejected],
+                "sealed": sealed_raws(
+                    self._keys, self._plan.batch_id, [row.row_no for row in rejected], [row.raw for row in rejected]
+                ),
             },
         )
 

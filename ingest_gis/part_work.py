@@ -22,10 +22,12 @@ from ingest_gis.positions import PositionReader
 from ingest_gis.prepared import PreparedRows, Rejected
 from ingest_gis.row_hashes import hash_keys
 from ingest_gis.rows import RowMaker
+from ingest_gis.seal_rows import hidden_keys
 from ingest_gis.source_crs import SourceCrs
 from ingest_gis.stated_grids import StatedGrids, read_stated_grids
 from ingest_gis.surroundings import read_surroundings
 from ingest_gis.targets import RowBuilder
+from twin.personal.keyring import keys_to_seal
 from twin.settings import Settings
 
 
@@ -107,7 +109,9 @@ def part_maker(connection: psycopg.Connection[Any], plan: WorkPlan) -> PartMaker
     anchors = Anchors(plan.working_srid, np.array(plan.centre), outline, grids=grids)
     around = read_surroundings(connection, plan.settings, plan.load.department_id)
     positions = PositionReader(plan.mapping, plan.columns, anchors, plan.crs, plan.datum)
-    careful = RowMaker(plan.mapping, plan.columns, positions, RowBuilder(plan.mapping, plan.columns, around))
+    hide_key = hidden_keys(keys_to_seal(connection)) if plan.mapping.private_key else str
+    builder = RowBuilder(plan.mapping, plan.columns, around)
+    careful = RowMaker(plan.mapping, plan.columns, positions, builder, hide_key)
     offset_h = plan.settings.city.utc_offset_h
     return PartMaker(careful, plan.mapping, plan.columns, anchors, plan.crs, plan.datum, offset_h)
 

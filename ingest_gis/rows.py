@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import orjson
@@ -24,9 +24,15 @@ class RowMaker:
     """Prepares the rows of one delivery, part by part, each row for itself."""
 
     def __init__(
-        self, mapping: DeliveryMapping, columns: Sequence[str], positions: PositionReader, builder: RowBuilder
+        self,
+        mapping: DeliveryMapping,
+        columns: Sequence[str],
+        positions: PositionReader,
+        builder: RowBuilder,
+        hide_key: Callable[[str], str] = str,
     ) -> None:
-        """Find the mapping's columns in the delivery."""
+        """Find the mapping's columns in the delivery. hide_key: what stands for the code of a row from here on."""
+        self._hide_key = hide_key
         self._mapping = mapping
         self._positions = positions
         self._builder = builder
@@ -106,7 +112,8 @@ class RowMaker:
                 code, detail = problems.first[row]
                 key = values[row].get("key")
                 text = raw_row({name: cells[row] for name, cells in raw.items()}, batch, row)
-                prepared.rejected.append(Rejected(number, code, detail, text, None if key is None else str(key)))
+                hidden = None if key is None else self._hide_key(str(key))
+                prepared.rejected.append(Rejected(number, code, detail, text, hidden))
             else:
                 made.append(self._make(row, number, values[row], placed))
                 hashes.append(raw_hashes[row])
@@ -123,7 +130,7 @@ class RowMaker:
         digest = hashlib.blake2b(document, digest_size=16)
         digest.update(geom_m or b"")
         hidden = None if private is None else orjson.dumps(private, option=orjson.OPT_SORT_KEYS)
-        return StageRow(number, str(key), digest.digest(), geom, geom_m, document, hidden)
+        return StageRow(number, self._hide_key(str(key)), digest.digest(), geom, geom_m, document, hidden)
 
 
 def raw_row(cells: Mapping[str, str | None], batch: pa.RecordBatch, row: int) -> bytes:

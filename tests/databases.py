@@ -61,7 +61,9 @@ def running_cluster() -> Iterator[Settings]:
     root = Path(tempfile.gettempdir()) / f"twin-tests-{os.geteuid()}-{run}"
     root.mkdir(exist_ok=True)
     root.chmod(0o755)
-    settings = read_settings({"TWIN_DATA_DIR": str(root / "var")})
+    # One key file for all databases of the run: they are copies of one template, and commands find it in the same way.
+    os.environ["TWIN_KEY_FILE"] = str(root / "keys.json")
+    settings = read_settings({"TWIN_DATA_DIR": str(root / "var"), "TWIN_KEY_FILE": os.environ["TWIN_KEY_FILE"]})
     with _users(root) as users:
         users.add(os.getpid())
         if server.start(settings, server_options=SERVER_OPTIONS):

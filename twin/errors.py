@@ -45,6 +45,10 @@ class NotLoggedIn(TwinError):
     """A login or a token is needed, or the one given is not good (any more)."""
 
 
+class KeysMissing(TwinError):
+    """The keys that open personal data are not where they should be."""
+
+
 class MissingSoftware(TwinError):
     """A program or library the twin needs is not installed."""
 

@@ -37,12 +37,19 @@ class Settings:
 
     desk: who may hand files in and review links over HTTP until there are accounts: "here" (only from the server's own
     computer, as steward), a role (everyone who reaches the server has it), or "closed".
+    key_file: the keys of personal data; None: in the data directory.
     """
 
     data_dir: Path
     database_url: str | None
     city: CitySettings
     desk: str = "here"
+    key_file: Path | None = None
+
+    @property
+    def keys_path(self) -> Path:
+        """File of the keys of personal data; never part of a backup of the database."""
+        return self.key_file or self.data_dir / "keys" / "keys.json"
 
     @property
     def uploads_dir(self) -> Path:
@@ -72,7 +79,7 @@ def read_city(path: Path) -> CitySettings:
 
 
 def read_settings(environ: dict[str, str] | None = None) -> Settings:
-    """Read settings from the environment (TWIN_DATA_DIR, TWIN_DATABASE_URL, TWIN_CITY, TWIN_DESK).
+    """Read settings from the environment (TWIN_DATA_DIR, TWIN_DATABASE_URL, TWIN_CITY, TWIN_DESK, TWIN_KEY_FILE).
 
     environ: variables to read, by default those of the process. Raises BadInput for a bad city file or desk.
     """
@@ -82,4 +89,5 @@ def read_settings(environ: dict[str, str] | None = None) -> Settings:
     desk = env.get("TWIN_DESK") or "here"
     if desk not in DESKS:
         raise BadInput(f"TWIN_DESK cannot be {desk[:40]!r}", where="TWIN_DESK", do=f"Use one of: {', '.join(DESKS)}")
-    return Settings(data_dir=data_dir, database_url=env.get("TWIN_DATABASE_URL") or None, city=city, desk=desk)
+    key_file = Path(env["TWIN_KEY_FILE"]).expanduser().resolve() if env.get("TWIN_KEY_FILE") else None
+    return Settings(data_dir, env.get("TWIN_DATABASE_URL") or None, city, desk, key_file)

@@ -40,10 +40,10 @@ WHERE batch_id = %(batch_id)s AND run = %(run)s;
 -- :part
 INSERT INTO twin.batch_part (batch_id, first_row, row_count) VALUES (%(batch_id)s, %(first_row)s, %(read)s);
 
--- :quarantine  rows set aside, as delivered (COPY cannot write to a table with row policies)
-INSERT INTO private.quarantine (batch_id, department_id, row_no, reason_code, detail, raw)
-SELECT %(batch_id)s, %(department_id)s, q.row_no, q.code, q.detail, q.raw::jsonb
-FROM unnest(%(row_nos)s::bigint[], %(codes)s::text[], %(details)s::text[], %(raws)s::text[]) AS q (row_no, code, detail, raw);
+-- :quarantine  rows set aside, as delivered, sealed (COPY cannot write to a table with row policies)
+INSERT INTO private.quarantine (batch_id, department_id, row_no, reason_code, detail, sealed)
+SELECT %(batch_id)s, %(department_id)s, q.row_no, q.code, q.detail, q.sealed
+FROM unnest(%(row_nos)s::bigint[], %(codes)s::text[], %(details)s::text[], %(sealed)s::bytea[]) AS q (row_no, code, detail, sealed);
 
 -- :finish
 UPDATE twin.batch SET state = %(state)s, run = NULL, finished_at = clock_timestamp() WHERE batch_id = %(batch_id)s;

@@ -18,7 +18,7 @@ FROM twin.refused_delivery r LEFT JOIN twin.department d USING (department_id)
 ORDER BY r.last_at DESC LIMIT %(count)s;
 
 -- :rejected
-SELECT row_no, reason_code, detail, raw, mended_batch_id FROM private.quarantine
+SELECT row_no, reason_code, detail, sealed, mended_batch_id FROM private.quarantine
 WHERE batch_id = %(batch_id)s AND row_no > %(after)s ORDER BY row_no LIMIT %(count)s;
 
 -- :original  what a mended file belongs to

@@ -52,15 +52,15 @@ WHERE r.valid_to IS NULL AND r.attributes ? 'class_code' AND r.geom_m IS NOT NUL
          SELECT t.department_id, t.kind, t.attributes ->> 'class_code' FROM twin.record t WHERE t.batch_id = ANY (%(batches)s)))
 GROUP BY 1, 2, 3 ORDER BY 1, 2, 3;
 
--- :record  what records say about their place, their exact keys resolved; the whole address is private. The credit codes
+-- :record  what records say about their place, their exact keys resolved; the whole address is private and sealed. The credit codes
 -- are read first: a condition on private.entity that looks into jsonb may not use its index under the row policies.
 WITH said AS MATERIALIZED (
   SELECT r.record_id, r.department_id, r.kind, r.title_zh AS name, r.attributes ->> 'class_code' AS class_code,
-         coalesce(p.payload ->> 'address', r.address_given) AS address, r.geom_m, r.grid_id,
+         r.address_given AS address, r.geom_m, r.grid_id,
          r.attributes ->> 'grid_code' AS grid_code, r.attributes ->> 'asset_code' AS asset_code,
          r.attributes ->> 'building_code' AS building_code,
-         coalesce(p.payload ->> 'credit_code', p.payload ->> '统一社会信用代码', r.attributes ->> 'credit_code') AS credit_code,
-         coalesce(p.payload ?| '{name,单位名称,企业名称,名称,姓名,户主}', false) AS has_name
+         coalesce(p.credit_code, r.attributes ->> 'credit_code') AS credit_code,
+         coalesce(p.has_name, false) AS has_name, p.sealed
   FROM twin.record r LEFT JOIN private.record p USING (record_id)
   WHERE r.valid_to IS NULL AND r.record_id BETWEEN %(from_id)s AND %(to_id)s
     AND (%(batches)s::bigint[] IS NULL OR r.batch_id = ANY (%(batches)s))
@@ -73,7 +73,7 @@ WITH said AS MATERIALIZED (
 SELECT s.record_id, NULL::bigint AS entity_id, s.department_id, s.kind, s.name, s.class_code, s.address,
        ST_X(s.geom_m) AS east, ST_Y(s.geom_m) AS north, coalesce(s.grid_id, g.grid_id) AS grid_id,
        a.asset_id, ST_Distance(a.geom_m, s.geom_m) AS asset_apart_m, b.building_id,
-       f.building_id AS firm_building_id, f.address_id AS firm_address_id, s.has_name
+       f.building_id AS firm_building_id, f.address_id AS firm_address_id, s.has_name, s.sealed
 FROM said s
   LEFT JOIN twin.asset a ON a.code = s.asset_code AND a.valid_to IS NULL
   LEFT JOIN twin.building b ON b.code = s.building_code AND b.valid_to IS NULL
@@ -88,7 +88,7 @@ SELECT r.record_id, NULL::bigint AS entity_id, r.department_id, r.kind, r.title_
        r.attributes ->> 'class_code' AS class_code, NULL AS address,
        ST_X(r.geom_m) AS east, ST_Y(r.geom_m) AS north, r.grid_id,
        NULL::bigint AS asset_id, NULL::float8 AS asset_apart_m, b.building_id,
-       NULL::bigint AS firm_building_id, NULL::bigint AS firm_address_id, false AS has_name
+       NULL::bigint AS firm_building_id, NULL::bigint AS firm_address_id, false AS has_name, NULL::bytea AS sealed
 FROM twin.record r LEFT JOIN twin.building b ON b.code = r.attributes ->> 'building_code' AND b.valid_to IS NULL
 WHERE r.valid_to IS NULL AND r.department_id = %(department_id)s AND r.kind = %(kind)s
   AND r.attributes ->> 'class_code' = %(class_code)s AND r.geom_m IS NOT NULL AND r.address_given IS NULL
@@ -98,13 +98,13 @@ ORDER BY r.record_id;
 
 -- :entity
 SELECT NULL::bigint AS record_id, e.entity_id, e.department_id, e.type_code AS kind, e.public_name_zh AS name,
-       NULL AS class_code, p.attributes ->> 'address' AS address,
+       NULL AS class_code, NULL AS address,
        ST_X(e.geom_m) AS east, ST_Y(e.geom_m) AS north, CASE WHEN e.geom_m IS NOT NULL THEN e.grid_id END AS grid_id,
        NULL::bigint AS asset_id, NULL::float8 AS asset_apart_m, b.building_id,
-       NULL::bigint AS firm_building_id, NULL::bigint AS firm_address_id, false AS has_name
+       NULL::bigint AS firm_building_id, NULL::bigint AS firm_address_id, false AS has_name, p.sealed
 FROM twin.entity e
   LEFT JOIN private.entity p USING (entity_id)
-  LEFT JOIN twin.building b ON b.code = p.attributes ->> 'building_code' AND b.valid_to IS NULL
+  LEFT JOIN twin.building b ON b.code = p.building_code AND b.valid_to IS NULL
 WHERE e.valid_to IS NULL AND e.entity_id BETWEEN %(from_id)s AND %(to_id)s AND (%(batches)s::bigint[] IS NULL OR e.batch_id = ANY (%(batches)s))
   AND (NOT %(only_new)s OR NOT EXISTS (SELECT FROM twin.link l WHERE l.entity_id = e.entity_id))
 ORDER BY e.entity_id;
@@ -113,30 +113,23 @@ ORDER BY e.entity_id;
 SELECT min(record_id), max(record_id), count(*) FROM (
   SELECT r.record_id, (row_number() OVER (ORDER BY r.record_id) - 1) / %(size)s AS part
   FROM twin.record r JOIN private.record p USING (record_id)
-  WHERE r.valid_to IS NULL AND p.payload ?| '{name,单位名称,企业名称,名称,姓名,户主}'
+  WHERE r.valid_to IS NULL AND p.has_name
     AND (%(batches)s::bigint[] IS NULL OR r.batch_id = ANY (%(batches)s))
 ) x GROUP BY part ORDER BY part;
 
--- :people_records  records with a name that no other way has found a place for; private, never leaves the process
-SELECT r.record_id::text AS unique_id,
-       coalesce(p.payload ->> 'name', p.payload ->> '单位名称', p.payload ->> '企业名称', p.payload ->> '名称',
-                p.payload ->> '姓名', p.payload ->> '户主') AS name,
-       coalesce(p.payload ->> 'phone', p.payload ->> '联系电话', p.payload ->> '电话') AS phone,
-       coalesce(p.payload ->> 'credit_code', p.payload ->> '统一社会信用代码', p.payload ->> 'id_number',
-                p.payload ->> '身份证号') AS code,
-       r.grid_id::text AS grid
+-- :people_records  records with a name that no other way has found a place for; sealed, opened in memory only
+SELECT r.record_id, p.sealed, r.grid_id::text AS grid
 FROM twin.record r JOIN private.record p USING (record_id)
 WHERE r.valid_to IS NULL AND r.record_id BETWEEN %(from_id)s AND %(to_id)s AND (%(batches)s::bigint[] IS NULL OR r.batch_id = ANY (%(batches)s))
-  AND p.payload ?| '{name,单位名称,企业名称,名称,姓名,户主}'
+  AND p.has_name
   AND NOT EXISTS (SELECT FROM twin.link l WHERE l.record_id = r.record_id AND l.method <> 'name'
                     AND l.state IN ('accepted', 'review'))
 ORDER BY r.record_id;
 
 -- :people_entities
-SELECT e.entity_id::text AS unique_id, coalesce(e.public_name_zh, p.name) AS name, p.phone,
-       coalesce(p.credit_code, p.id_number) AS code, e.grid_id::text AS grid
+SELECT e.entity_id, p.sealed, e.public_name_zh, p.credit_code, e.grid_id::text AS grid
 FROM twin.entity e JOIN private.entity p USING (entity_id)
-WHERE e.valid_to IS NULL AND e.building_id IS NOT NULL AND coalesce(e.public_name_zh, p.name) IS NOT NULL
+WHERE e.valid_to IS NULL AND e.building_id IS NOT NULL AND (e.public_name_zh IS NOT NULL OR p.name_mac IS NOT NULL)
 ORDER BY e.entity_id;
 
 -- :entity_places

@@ -5,7 +5,7 @@ FROM stage_row s
   LEFT JOIN twin.record t ON t.department_id = %(department_id)s AND t.kind = %(kind)s AND t.source_key = s.key
   LEFT JOIN private.record p ON p.record_id = t.record_id
 WHERE t.record_id IS NULL OR t.row_hash IS DISTINCT FROM s.row_hash OR t.valid_to IS NOT NULL
-   OR p.payload IS DISTINCT FROM s.private;
+   OR p.content_mac IS DISTINCT FROM s.private_mac;
 
 -- :insert
 INSERT INTO twin.record (department_id, kind, source_key, title_zh, recorded_at, state, attributes, address_given,
@@ -26,14 +26,18 @@ SET title_zh = s.doc ->> 'title_zh', recorded_at = (s.doc ->> 'recorded_at')::ti
     known_at = now(), valid_to = NULL
 FROM stage_todo t JOIN stage_row s USING (row_no) WHERE t.target_id = r.record_id;
 
+-- :numbers  what the twin calls the rows whose private part is to be sealed
+SELECT t.row_no, r.record_id FROM stage_todo t JOIN stage_row s USING (row_no)
+  JOIN twin.record r ON r.department_id = %(department_id)s AND r.kind = %(kind)s AND r.source_key = s.key
+WHERE s.private_mac IS NOT NULL;
+
 -- :after
-WITH now_private AS (
-  SELECT r.record_id, s.private
-  FROM stage_todo t JOIN stage_row s USING (row_no)
-    JOIN twin.record r ON r.department_id = %(department_id)s AND r.kind = %(kind)s AND r.source_key = s.key
-), gone AS (
-  DELETE FROM private.record p USING now_private n WHERE p.record_id = n.record_id AND n.private IS NULL
+WITH gone AS (
+  DELETE FROM private.record p USING stage_todo t JOIN stage_row s USING (row_no)
+  WHERE p.record_id = t.target_id AND s.private_mac IS NULL
 )
-INSERT INTO private.record AS p (record_id, department_id, payload)
-SELECT record_id, %(department_id)s, private FROM now_private WHERE private IS NOT NULL
-ON CONFLICT (record_id) DO UPDATE SET payload = excluded.payload;
+INSERT INTO private.record AS p (record_id, department_id, sealed, content_mac, id_mac, credit_code, has_name)
+SELECT target_id, %(department_id)s, sealed, content_mac, id_mac, credit_code, has_name FROM stage_sealed
+ON CONFLICT (record_id) DO UPDATE
+SET sealed = excluded.sealed, content_mac = excluded.content_mac, id_mac = excluded.id_mac,
+    credit_code = excluded.credit_code, has_name = excluded.has_name;

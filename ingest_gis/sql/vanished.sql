@@ -16,8 +16,8 @@ WHERE t.valid_to IS NULL AND b.department_id IS NOT DISTINCT FROM %(department_i
 SELECT t.record_id, t.source_key FROM twin.record t
 WHERE t.valid_to IS NULL AND t.department_id = %(department_id)s AND t.kind = %(kind)s;
 
--- :entity  a household's code is private
-SELECT t.entity_id, coalesce(t.source_key, p.attributes ->> 'source_key')
+-- :entity  a household's code is private and known by its keyed hash
+SELECT t.entity_id, coalesce(t.source_key, encode(p.key_mac, 'hex'))
 FROM twin.entity t JOIN twin.batch b USING (batch_id) LEFT JOIN private.entity p USING (entity_id)
 WHERE t.valid_to IS NULL AND t.department_id = %(department_id)s AND b.mapping ->> 'name' = %(mapping)s;
 

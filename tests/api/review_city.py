@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from tests.databases import Database
+from tests.private_rows import put_record
 
 ROAD = "牟平区宁海街道政府大街"
 # key, department, kind, title, address as given (cut at the building), whole address, offset of the point or None
@@ -24,16 +25,10 @@ PROPOSALS = (
     ("FH4", "row", "address", 0.66, 0.2, None, "不足以确定到一栋楼", "not enough to tell the building"),
 )
 RECORD = """
-WITH r AS (
-  INSERT INTO twin.record (department_id, kind, source_key, title_zh, state, address_given, geom, geom_m)
-  SELECT department_id, %(kind)s, %(key)s, %(title)s, '待处理', %(cut)s, p.geom, ST_Transform(p.geom, 4550)
-  FROM twin.department, (SELECT ST_SetSRID(ST_Point(%(lon)s, %(lat)s), 4490) AS geom) p WHERE code = %(department)s
-  RETURNING record_id, department_id
-), p AS (
-  INSERT INTO private.record (record_id, department_id, payload)
-  SELECT record_id, department_id, jsonb_build_object('address', %(whole)s::text, '联系人', '测庚保密') FROM r
-)
-SELECT record_id FROM r
+INSERT INTO twin.record (department_id, kind, source_key, title_zh, state, address_given, geom, geom_m)
+SELECT department_id, %(kind)s, %(key)s, %(title)s, '待处理', %(cut)s, p.geom, ST_Transform(p.geom, 4550)
+FROM twin.department, (SELECT ST_SetSRID(ST_Point(%(lon)s, %(lat)s), 4490) AS geom) p WHERE code = %(department)s
+RETURNING record_id, department_id
 """
 LINK = """
 INSERT INTO twin.link (record_id, building_id, address_id, method, score, margin, distance_m, state, reason_zh,
@@ -49,9 +44,10 @@ def add_reviews(database: Database, buildings: dict[str, Any], lonlat: Any) -> d
     numbers: dict[str, int] = {}
     for key, department, kind, title, cut, whole, offset in SUBJECTS:
         place = lonlat(*offset) if offset else None
-        values = {"key": key, "department": department, "kind": kind, "title": title, "cut": cut, "whole": whole}
+        values = {"key": key, "department": department, "kind": kind, "title": title, "cut": cut}
         at = {"lon": place.lon if place else None, "lat": place.lat if place else None}
-        numbers[key] = database.fetch(RECORD, values | at)[0][0]
+        numbers[key], department_id = database.fetch(RECORD, values | at)[0]
+        put_record(database, numbers[key], department_id, {"address": whole, "联系人": "测庚保密"})
     for key, building, method, score, margin, distance, zh, en in PROPOSALS:
         values = {"record_id": numbers[key], "code": buildings[building].code, "method": method, "score": score}
         database.fetch(LINK, values | {"margin": margin, "distance": distance, "zh": zh, "en": en})

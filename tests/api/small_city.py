@@ -34,6 +34,7 @@ from tests.api.small_city_facts import (
     BuildingFact,
 )
 from twin.crs import LonLat
+from twin.personal.private_rows import put_entity, put_record
 from twin.session import Actor, transaction
 
 SRID = 4550
@@ -261,26 +262,29 @@ class _City:
             )  # fmt: skip
             self.keep("record", fact.source_key, record_id)
             payload = {"联系人": fact.contact, "联系电话": fact.phone}
-            self.add("private.record", record_id=record_id, department_id=department_id, payload=payload)
+            put_record(self.cursor, record_id, department_id, payload)
             target = {f"{fact.place_kind}_id": self.ids[fact.place_kind, fact.place]}
             self.link({"record_id": record_id}, target, fact.method, fact.score, fact.link_state)
 
     def entities(self) -> None:
         for number, enterprise in enumerate(ENTERPRISES, 1):
             entity_id = self.entity("E05", enterprise.code, enterprise.name, enterprise.building, "market", number)
-            self.add(
-                "private.entity", entity_id=entity_id, department_id=self.ids["department", "market"],
-                name=enterprise.legal_person, credit_code=enterprise.credit_code, phone=enterprise.phone,
-                grid_id=self.grid_of(enterprise.building),
+            put_entity(
+                self.cursor, entity_id, self.ids["department", "market"], grid_id=self.grid_of(enterprise.building),
+                document={
+                    "name": enterprise.legal_person, "credit_code": enterprise.credit_code, "phone": enterprise.phone
+                },
             )  # fmt: skip
             target = {"building_id": self.ids["building", enterprise.building]}
             self.link({"entity_id": entity_id}, target, "address", 0.96, "accepted")
         for number, household in enumerate(HOUSEHOLDS, 1):
             entity_id = self.entity("E03", household.code, None, household.building, "police", number)
-            self.add(
-                "private.entity", entity_id=entity_id, department_id=self.ids["department", "police"],
-                name=household.head, id_number=household.id_number, phone=household.phone, room=household.room,
-                attributes={"人口数": 3}, grid_id=self.grid_of(household.building),
+            put_entity(
+                self.cursor, entity_id, self.ids["department", "police"], grid_id=self.grid_of(household.building),
+                document={
+                    "name": household.head, "id_number": household.id_number, "phone": household.phone,
+                    "room": household.room, "attributes": {"人口数": 3},
+                },
             )  # fmt: skip
 
     def box(self, building: str) -> int:

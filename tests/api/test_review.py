@@ -17,6 +17,7 @@ from tests.api.conftest import LIMITS
 from tests.api.review_city import add_reviews
 from tests.api.small_city import insert_small_city
 from tests.databases import Database, fresh_database
+from tests.private_rows import put_entity
 from twin.cli.link import app
 from twin.settings import Settings
 
@@ -117,11 +118,7 @@ def test_an_item_shows_places_with_their_differences_and_nothing_behind_the_buil
 
 def test_an_entity_s_address_is_cut_at_its_building_too(desk: Desk) -> None:
     entity = desk.database.fetch("SELECT entity_id FROM twin.entity WHERE code = 'HH-0001'")[0][0]
-    desk.database.fetch(
-        "UPDATE private.entity SET attributes = jsonb_build_object('address', '政府街小区4幢2单元301室') "
-        "WHERE entity_id = %s",
-        (entity,),
-    )
+    put_entity(desk.database, entity, 1, {"attributes": {"address": "政府街小区4幢2单元301室"}})
     item = desk.get(f"/links/review/entity/{entity}")
     assert item["subject"]["address_given"] == "政府街小区4幢"
     assert item["subject"]["title"] == "HH-0001"

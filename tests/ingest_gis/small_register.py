@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 
 from benchmarks.address_book import AddressBook, make_address_book
 from benchmarks.linking import fill
 from benchmarks.written_addresses import Written, write_addresses
 from tests.databases import Database
+from tests.private_rows import put_record
 
 SEED = 2
 # Every link: link_id, record, building, method, state, score, reason
@@ -39,7 +39,7 @@ def add_record(database: Database, title: str, payload: dict[str, str], point: S
         "INSERT INTO twin.record (department_id, kind, source_key, title_zh, geom, geom_m) "
         f"VALUES (1, 'more', %s, '登记', {where}) RETURNING record_id", (title,),
     )  # fmt: skip
-    database.fetch("INSERT INTO private.record VALUES (%s, 1, %s)", (number, json.dumps(payload)))
+    put_record(database, int(number), 1, payload)
     return int(number)
 
 

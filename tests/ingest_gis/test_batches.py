@@ -22,7 +22,7 @@ FROM twin.asset ORDER BY code
 """
 AUDITED = "SELECT subject, detail ->> 'removed', actor FROM audit.log WHERE action = 'ingest.rollback'"
 PRIVATE = """
-SELECT r.source_key, r.title_zh, r.valid_to IS NULL, p.payload FROM twin.record r
+SELECT r.source_key, r.title_zh, r.valid_to IS NULL, p.record_id, p.sealed FROM twin.record r
 LEFT JOIN private.record p USING (record_id) ORDER BY 1
 """
 

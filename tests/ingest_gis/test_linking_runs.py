@@ -17,6 +17,7 @@ from ingest_gis.run_links import LinkProgress, run_links
 from ingest_gis.sql_text import statements
 from tests.databases import SYSTEM, Database
 from tests.ingest_gis.small_register import LINKS, add_record, links, make_city
+from tests.private_rows import put_entity
 from twin.actions.address_alias import add_alias, end_alias, list_aliases
 from twin.actions.decide_links import choose_place
 from twin.errors import BadInput, Conflict, NotFound
@@ -177,11 +178,9 @@ def test_code_point_and_name_beside_the_address(database: Database) -> None:
         "INSERT INTO twin.entity (type_code, code, public_name_zh, building_id) "
         "VALUES ('E05', 'F1', '烟台金海商贸有限公司', 2)"
     )
-    database.fetch(
-        "INSERT INTO private.entity (entity_id, department_id, name, phone, credit_code, attributes) "
-        "SELECT entity_id, 1, '某人', '13800000001', '91370612MA3C000012', '{\"building_code\": \"B2\"}' "
-        "FROM twin.entity"
-    )
+    document = {"name": "某人", "phone": "13800000001", "credit_code": "91370612MA3C000012"}
+    [(entity,)] = database.fetch("SELECT entity_id FROM twin.entity")
+    put_entity(database, entity, 1, {**document, "attributes": {"building_code": "B2"}})
     firm = add_record(database, "credit code", {"统一社会信用代码": "91370612MA3C000012"})
     credit = {"credit_code": "91370612MA3C000012"}
     branch = add_record(database, "credit code, another number", {**credit, "address": unknown})

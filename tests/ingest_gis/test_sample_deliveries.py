@@ -15,12 +15,9 @@ from ingest_gis.run_ingest import ingest_files
 from ingest_gis.run_links import run_links
 from tests.databases import Database
 from tests.ingest_gis.sample_truth import deliveries_of, make_deliveries, score_faults, score_links
+from tests.private_rows import opened
 
 pytestmark = pytest.mark.xdist_group("sample deliveries")  # taken in and linked once
-NAMES_AND_NUMBERS = """
-SELECT coalesce(name, '') || '|' || coalesce(id_number, '') || '|' || coalesce(phone, '') || '|' || coalesce(room, '')
-FROM private.entity
-"""
 # A shop's registered name is public, and often its owner's: 牟平区...五金店.
 PUBLIC_TEXT = """
 SELECT (to_jsonb(t) - CASE WHEN to_jsonb(t) ->> 'type_code' = 'E06' THEN 'public_name_zh' ELSE '' END)::text
@@ -66,13 +63,10 @@ def test_the_shifted_lamps_stand_at_their_lamps(city: Database) -> None:
 
 
 def test_public_tables_hold_no_name_phone_or_id_number(city: Database) -> None:
-    secrets = {text for (row,) in city.fetch(NAMES_AND_NUMBERS) for text in row.split("|")[:3] if len(text) >= 3}
-    secrets |= {
-        str(value)
-        for (payload,) in city.fetch("SELECT payload FROM private.record")
-        for key, value in payload.items()
-        if key in ("联系人", "联系电话") and len(str(value)) >= 3
-    }
+    people, records = opened(city, "entity").values(), opened(city, "record").values()
+    said = [person.get(name) for person in people for name in ("name", "id_number", "phone")]
+    said += [record.get(name) for record in records for name in ("联系人", "联系电话")]
+    secrets = {str(text) for text in said if len(str(text or "")) >= 3}
     assert len(secrets) > 500
     public = "\n".join(
         row[0]

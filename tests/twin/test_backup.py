@@ -35,8 +35,8 @@ INSERT INTO twin.building (code, geom, geom_m, solid, vertical_datum, height_m)
 SELECT '3706120010010001', ST_Multi(ST_Buffer({PLACE}, 0.001)), ST_Multi(ST_Buffer(ST_Transform({PLACE}, 4550), 9)),
   'SRID=4550;POLYHEDRALSURFACE Z (((0 0 0,0 1 0,1 1 0,1 0 0,0 0 0)),((0 0 5,1 0 5,1 1 5,0 1 5,0 0 5)))', 'EPSG:5737', 5;
 INSERT INTO twin.entity (type_code, code) VALUES ('E02', 'H1');
-INSERT INTO private.entity (entity_id, department_id, name) SELECT entity_id, 1, '某某' FROM twin.entity;
-UPDATE private.entity SET room = '101';
+INSERT INTO private.entity (entity_id, department_id, sealed) SELECT entity_id, 1, '\\x01' FROM twin.entity;
+UPDATE private.entity SET phone_mac = '\\x02';
 SELECT audit.write('test', 'backup');
 INSERT INTO twin.sensor (code, kind, geom, geom_m) VALUES ('S1', 'level', {PLACE}, ST_Transform({PLACE}, 4550));
 INSERT INTO twin.observation SELECT 1, now() - n * interval '400 days', n FROM generate_series(0, 4) n;

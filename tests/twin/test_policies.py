@@ -15,16 +15,16 @@ INSERT INTO twin.grid (code, admin_id, geom, geom_m)
 SELECT '370612001001001', min(admin_id), ST_Expand({PLACE}, 0.01), ST_Transform(ST_Expand({PLACE}, 0.01), 4550)
 FROM twin.admin_unit;
 INSERT INTO twin.entity (type_code, code, geom) SELECT 'E02', 'H' || n, {PLACE} FROM generate_series(1, 4) n;
-INSERT INTO private.entity (entity_id, department_id, grid_id, name)
+INSERT INTO private.entity (entity_id, department_id, grid_id, sealed)
 SELECT entity_id, CASE WHEN code IN ('H1', 'H2') THEN 1 ELSE 2 END,
-       CASE WHEN code IN ('H1', 'H3') THEN (SELECT grid_id FROM twin.grid) END, 'name ' || code
+       CASE WHEN code IN ('H1', 'H3') THEN (SELECT grid_id FROM twin.grid) END, convert_to('name ' || code, 'UTF8')
 FROM twin.entity;
-UPDATE private.entity SET phone = '000';
+UPDATE private.entity SET phone_mac = '\\x00';
 INSERT INTO twin.record (department_id, kind, source_key, title_zh) VALUES (1, 'k', '1', 't'), (2, 'k', '2', 't');
-INSERT INTO private.record (record_id, department_id, payload) SELECT record_id, department_id, '{{}}' FROM twin.record;
+INSERT INTO private.record (record_id, department_id, sealed) SELECT record_id, department_id, '\\x00' FROM twin.record;
 INSERT INTO twin.batch (target, file, file_sha256, state) VALUES ('entity', 'f', '0', 'done');
-INSERT INTO private.quarantine (batch_id, department_id, row_no, reason_code, raw)
-SELECT batch_id, 1, 1, 'bad', '{{}}' FROM twin.batch;
+INSERT INTO private.quarantine (batch_id, department_id, row_no, reason_code, sealed)
+SELECT batch_id, 1, 1, 'bad', '\\x00' FROM twin.batch;
 """
 NOBODY = Actor("nobody", role="")
 ENTITIES = "SELECT count(*) FROM private.entity"
@@ -81,7 +81,7 @@ def test_private_values_do_not_reach_the_public_history(city: Database) -> None:
 
 def test_ingest_writes_its_own_departments_rows_only(city: Database) -> None:
     own = Actor("i", "ingest", department_id=1)
-    statement = "UPDATE private.entity SET room = '101' RETURNING department_id"
+    statement = "UPDATE private.entity SET phone_mac = '\\x01' RETURNING department_id"
     assert {row[0] for row in city.fetch(statement, role="ingest", actor=own)} == {1}
     with pytest.raises(psycopg.errors.InsufficientPrivilege):
         city.fetch("UPDATE private.entity SET department_id = 2", role="ingest", actor=own)
@@ -91,7 +91,7 @@ def test_ingest_writes_its_own_departments_rows_only(city: Database) -> None:
     "statement",
     [
         "INSERT INTO twin.asset (class_id, code, geom, geom_m) SELECT 1, '1', geom, geom_m FROM twin.grid",
-        "UPDATE private.entity SET name = 'x'",
+        "UPDATE private.entity SET sealed = NULL",
         "DELETE FROM twin.record",
         "INSERT INTO history.version (table_name,row_id,operation,known_from,known_to) VALUES ('a',1,'I',now(),now())",
         "DELETE FROM history.version",

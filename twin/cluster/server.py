@@ -27,6 +27,7 @@ from twin.cluster.machine import check_disk, server_settings
 from twin.cluster.postmaster import clear_stale, is_running, wait_until_ready
 from twin.cluster.programs import find_programs
 from twin.errors import DatabaseUnavailable, NoSpace, TwinError
+from twin.personal.keyring import remember_keys
 from twin.settings import Settings
 
 Role = Literal["owner", "ingest", "app", "admin"]
@@ -93,7 +94,9 @@ def connect(settings: Settings, role: Role, *, database: str | None = None, **op
     Raises DatabaseUnavailable when the server does not answer.
     """
     try:
-        return psycopg.connect(dsn(settings, role, database), **options)
+        connection: psycopg.Connection[Any] = psycopg.connect(dsn(settings, role, database), **options)
+        remember_keys(connection, settings.keys_path)
+        return connection
     except psycopg.OperationalError as error:
         raise unavailable(settings, error) from error
 

@@ -40,7 +40,7 @@ class Entity(Base):
 
 
 class PrivateEntity(Base):
-    """Names, numbers, phones; seen by whom they concern."""
+    """Names, numbers, phones, sealed; seen by whom they concern. *_mac: keyed hashes for exact search."""
 
     __tablename__ = "entity"
     __table_args__ = {"schema": "private"}  # noqa: RUF012
@@ -50,9 +50,12 @@ class PrivateEntity(Base):
     )
     department_id: Mapped[int] = mapped_column(ForeignKey("twin.department.department_id"))
     grid_id: Mapped[int | None] = mapped_column(ForeignKey("twin.grid.grid_id"))
-    name: Mapped[str | None]
     credit_code: Mapped[str | None]
-    id_number: Mapped[str | None]
-    phone: Mapped[str | None]
-    room: Mapped[str | None]
-    attributes: Mapped[Json] = mapped_column(server_default=FetchedValue())
+    building_code: Mapped[str | None]
+    sealed: Mapped[bytes | None]
+    content_mac: Mapped[bytes | None]
+    key_mac: Mapped[bytes | None]
+    id_mac: Mapped[bytes | None]
+    phone_mac: Mapped[bytes | None]
+    name_mac: Mapped[bytes | None]
+    unsealed: Mapped[Json | None]

@@ -119,7 +119,12 @@ class PrivateRecord(Base):
         ForeignKey("twin.record.record_id", ondelete="CASCADE"), primary_key=True, autoincrement=False
     )
     department_id: Mapped[int] = mapped_column(ForeignKey("twin.department.department_id"))
-    payload: Mapped[Json]
+    unsealed: Mapped[Json | None]
+    sealed: Mapped[bytes | None]
+    content_mac: Mapped[bytes | None]
+    id_mac: Mapped[bytes | None]
+    credit_code: Mapped[str | None]
+    has_name: Mapped[bool | None]
 
 
 class QuarantinedRow(Base):
@@ -134,6 +139,7 @@ class QuarantinedRow(Base):
     row_no: Mapped[Big]
     reason_code: Mapped[str]
     detail: Mapped[str | None]
-    raw: Mapped[Json]
+    unsealed: Mapped[Json | None]
     mended_batch_id: Mapped[Big | None] = mapped_column(ForeignKey("twin.batch.batch_id"))
     mended_at: Mapped[datetime | None]
+    sealed: Mapped[bytes | None]

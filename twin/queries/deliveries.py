@@ -11,6 +11,8 @@ from typing import Any
 import psycopg
 from psycopg.rows import dict_row
 
+from twin.personal.documents import open_raw
+from twin.personal.keyring import keys_of
 from twin.queries.sight import Sight
 from twin.settings import SHIPPED_DATA
 from twin.yaml_text import read_yaml
@@ -54,7 +56,7 @@ WHERE b.state <> 'rolled_back' AND (b.file_sha256, b.target) IN (
   SELECT file_sha256, target FROM twin.batch WHERE batch_id = ANY (%(batches)s)) ORDER BY 1
 """
 REJECTED = """
-SELECT row_no, reason_code AS code, detail, raw, mended_batch_id AS mended_in FROM private.quarantine
+SELECT row_no, reason_code AS code, detail, sealed, mended_batch_id AS mended_in FROM private.quarantine
 WHERE batch_id = %(batch)s AND row_no > %(after)s AND (%(code)s::text IS NULL OR reason_code = %(code)s)
   AND (NOT %(waiting)s OR mended_batch_id IS NULL)
 ORDER BY row_no LIMIT %(n)s
@@ -167,7 +169,13 @@ def rejected(
     """
     values = {"batch": batch, "after": after, "code": code, "n": n, "waiting": waiting}
     with connection.cursor(row_factory=dict_row) as cursor:
-        return [{**row, **_said(row["code"])} for row in cursor.execute(REJECTED, values).fetchall()]
+        rows = cursor.execute(REJECTED, values).fetchall()
+    if not rows:
+        return []
+    keys = keys_of(connection)
+    return [
+        {**row, "raw": open_raw(keys, batch, row["row_no"], row.pop("sealed")), **_said(row["code"])} for row in rows
+    ]
 
 
 def rejected_csv(connection: psycopg.Connection[Any], batch: int, language: str) -> Iterator[bytes]:

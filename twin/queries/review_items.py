@@ -14,6 +14,7 @@ import psycopg
 from twin.queries.address_differences import compare_texts, cut_at_building
 from twin.queries.link_review import WHY, QueueAsked, Subject, queue_conditions, review_item
 from twin.queries.sight import Sight
+from twin.queries.whole_address import whole_address
 
 BEHIND_THE_BUILDING = frozenset({"unit", "room"})
 
@@ -60,11 +61,6 @@ PROGRESS = """
 SELECT (SELECT count(*) FROM twin.link WHERE decided_by IS NOT NULL AND decided_at >= date_trunc('day', now())),
        (SELECT count(*) FROM twin.link WHERE decided_by = %(person)s AND decided_at >= date_trunc('day', now())),
        (SELECT count(*) FROM twin.review_claim WHERE claimed_until > now() AND claimed_by <> %(person)s)
-"""
-# Addresses of entities are private, so are the whole addresses of records: row policies say who reads them here.
-WHOLE_ADDRESS = """
-SELECT (SELECT payload ->> 'address' FROM private.record WHERE record_id = %(record_id)s),
-       (SELECT attributes ->> 'address' FROM private.entity WHERE entity_id = %(entity_id)s)
 """
 SHAPES = """
 SELECT q.n, ST_AsGeoJSON(coalesce(b.geom, a.geom), 7, 0), coalesce(b.name_zh, a.name_zh), home.text_zh
@@ -114,7 +110,7 @@ def read_item(connection: psycopg.Connection[Any], subject: Subject, sight: Sigh
     if item is None:
         return None
     about = item["subject"]
-    whole = next(filter(None, connection.execute(WHOLE_ADDRESS, subject.values()).fetchone() or ()), None)
+    whole = whole_address(connection, subject)
     about["address_given"] = (whole if sight.rooms else None) or about["address_given"] or cut_at_building(whole)
     item["given"] = _shown(item["given"], sight)
     places = [candidate["to"] for candidate in item["candidates"]]

@@ -26,7 +26,7 @@ INSERT INTO twin.record (department_id, kind, source_key, title_zh, address_give
 SELECT 1 + n % 2, 'licence', n::text, '营业执照' || n, '正阳路' || n || '号', {PLACE}, ST_Transform({PLACE}, 4550)
 FROM generate_series(1, 6) n;
 INSERT INTO twin.entity (type_code, code, department_id) VALUES ('E02', 'H1', 1);
-INSERT INTO private.entity (entity_id, department_id, name) SELECT entity_id, 1, '张三' FROM twin.entity;
+INSERT INTO private.entity (entity_id, department_id) SELECT entity_id, 1 FROM twin.entity;
 """
 SYSTEM = Actor("matching", "system", purpose="test")
 WANG, LI = (Actor(name, "steward", purpose="review links") for name in ("wang", "li"))
