@@ -20,6 +20,7 @@ from api.metrics import Metrics
 from twin.actions.access import READ_RIGHTS, Reach, Reading, Rights, reading, shipped_rights
 from twin.cluster.server import dsn
 from twin.crs import LonLat
+from twin.personal.keyring import remember_keys
 from twin.queries.city_bounds import CityBounds, city_bounds
 from twin.queries.imagery import OpenSurveys
 from twin.queries.kept_plans import KEEP_PLANS
@@ -91,6 +92,7 @@ class Services:
             await pool.close(timeout=limits.pool_wait_s)
 
     async def _configure(self, connection: psycopg.AsyncConnection[Any]) -> None:
+        remember_keys(connection, self.settings.keys_path)
         limit_ms = str(int(self.limits.statement_s * 1000))
         await connection.execute("SELECT set_config('statement_timeout', %s, false)", (limit_ms,))
         await connection.commit()

@@ -18,6 +18,7 @@ from twin.actions.access import ROLES, Reading, reading, sight_of
 from twin.cluster.server import dsn, unavailable
 from twin.crs import LonLat
 from twin.errors import BadInput
+from twin.personal.keyring import remember_keys
 from twin.queries.city_bounds import check_place, city_bounds
 from twin.queries.imagery import OpenSurveys
 from twin.queries.lookup import LookupAsked, look_up
@@ -132,6 +133,7 @@ def answer_of(settings: Settings, role: str, ask: Callable[[Reading], Awaitable[
     async def run() -> Answer:
         try:
             connection = await psycopg.AsyncConnection.connect(dsn(settings, "app"))
+            remember_keys(connection, settings.keys_path)
         except psycopg.OperationalError as error:
             raise unavailable(settings, error) from error
         async with connection, reading(connection, actor) as asking:

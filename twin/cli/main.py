@@ -21,6 +21,7 @@ from twin.cli import (
     export,
     grid,
     ingest,
+    key,
     link,
     responsibility,
     sample,
@@ -44,6 +45,7 @@ app.add_typer(address.app, name="address", help="Standard addresses: other texts
 app.add_typer(export.app, name="export", help="The city's buildings and assets as files.")
 app.add_typer(grid.app, name="grid", help="Unit grids and management grids.")
 app.add_typer(responsibility.app, name="responsibility", help="Who supervises, owns and maintains what, where.")
+app.add_typer(key.app, name="key", help="The keys of personal data, kept outside the database.")
 app.add_typer(classes.app, name="classes", help="The 108 classes and what departments' words mean.")
 # Groups whose commands stand at the top level (twin lookup, twin up ...) have no name.
 app.add_typer(ask.app)

@@ -14,6 +14,7 @@ from alembic.script import ScriptDirectory
 from sqlalchemy import create_engine
 from sqlalchemy.pool import NullPool
 
+from twin.actions.apply_keys import apply_keys, is_anything_clear
 from twin.cluster.bootstrap import ensure_database
 from twin.cluster.server import connect, dsn, unavailable
 from twin.errors import DatabaseTooNew, DatabaseUnavailable, NoSpace
@@ -92,8 +93,10 @@ def _refuse_newer(version: DatabaseVersion) -> None:
 def upgrade(settings: Settings, target: str = "head") -> DatabaseVersion:
     """Bring the database to this program's version and its catalogue to the shipped one.
 
-    Makes roles, database and extensions first where they are missing. Returns the version it had before.
-    Raises DatabaseTooNew, DatabaseUnavailable, MissingSoftware, NoSpace; then nothing has changed.
+    Makes roles, database and extensions first where they are missing. Personal data that stands in clear is sealed
+    afterwards, batch by batch (twin.actions.apply_keys). Returns the version it had before.
+    Raises DatabaseTooNew, DatabaseUnavailable, MissingSoftware, NoSpace; then nothing has changed. KeysMissing: the
+    version is new, and sealing is left for `twin key apply`.
     """
     ensure_database(settings)
     engine = create_engine(
@@ -119,6 +122,8 @@ def upgrade(settings: Settings, target: str = "head") -> DatabaseVersion:
         if error.sqlstate is None or error.sqlstate.startswith(("08", "57P")):  # connection lost, server going down
             raise unavailable(settings, error) from error
         raise
+    if is_anything_clear(settings):
+        apply_keys(settings)
     return before
 
 

@@ -238,6 +238,14 @@ def keys_of(connection: Any) -> Keyring:
     return read_keys(_file_of(connection))
 
 
+def keys_if_there(connection: Any) -> Keyring | None:
+    """Give the keys that belong to a connection's database; None where they are missing."""
+    try:
+        return keys_of(connection)
+    except (KeysMissing, BadInput):
+        return None
+
+
 def keys_to_seal(connection: psycopg.Connection[Any]) -> Keyring:
     """Give the keys to seal with; the first use in a database where nothing is sealed makes them.
 

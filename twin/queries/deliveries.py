@@ -172,10 +172,11 @@ def rejected(
         rows = cursor.execute(REJECTED, values).fetchall()
     if not rows:
         return []
-    keys = keys_of(connection)
-    return [
-        {**row, "raw": open_raw(keys, batch, row["row_no"], row.pop("sealed")), **_said(row["code"])} for row in rows
-    ]
+    keys, found = keys_of(connection), []
+    for row in rows:
+        raw = open_raw(keys, batch, row["row_no"], row.pop("sealed"))
+        found.append({**row, "raw": raw, **_said(row["code"])})
+    return found
 
 
 def rejected_csv(connection: psycopg.Connection[Any], batch: int, language: str) -> Iterator[bytes]:

@@ -10,9 +10,11 @@ from typing import Any
 import orjson
 import psycopg
 
+from twin.personal.keyring import keys_if_there
 from twin.queries.imagery import OpenSurveys, SeenFrom, seen_from
 from twin.queries.kept_plans import KEEP_PLANS
 from twin.queries.lookup_sql import LOOKUP, LOOKUP_AS_OF
+from twin.queries.masked_people import mask_entities
 from twin.queries.place_asked import PlaceAsked
 from twin.queries.sight import Sight
 
@@ -68,6 +70,7 @@ async def look_up(
     row = await cursor.fetchone()
     assert row is not None  # noqa: S101 - the statement starts from one row
     texts = dict(zip(PARTS, row, strict=False))
+    texts["entities"], seen_people = mask_entities(texts["entities"] or "null", keys_if_there(cursor.connection))
     listed: list[dict[str, Any]] = row[len(PARTS)]
     photo_sets = [await surveys.photos(cursor, survey) for survey in listed]
     position = asked.place.position

@@ -105,13 +105,14 @@ _RECORDS = f"""
       GROUP BY r.department_id) dep
       JOIN twin.department d ON d.department_id = dep.department_id) records ON true"""
 
-# Persons and households count; they are listed only to those who may see them, by their family name.
+# Persons and households count; they are listed only to those who may see them, and leave this statement sealed.
 _ENTITIES = f"""
   LEFT JOIN LATERAL (
     SELECT json_build_object('count', count(*), 'items', coalesce(json_agg(json_build_object(
              'code', e.code, 'type_code', e.type_code, 'type_zh', t.name_zh, 'type_en', t.name_en,
-             'name', coalesce(e.public_name_zh, left(p.name, 1) || '**'),
-             'masked', e.public_name_zh IS NULL, 'evidence', {evidence_of("e.evidence_id", delivered=True)})
+             'name', e.public_name_zh, 'masked', e.public_name_zh IS NULL,
+             'sealed', CASE WHEN p.sealed IS NOT NULL THEN json_build_array(p.entity_id, encode(p.sealed, 'hex')) END,
+             'evidence', {evidence_of("e.evidence_id", delivered=True)})
              ORDER BY e.public_name_zh IS NULL, e.type_code, e.code)
              FILTER (WHERE (e.public_name_zh IS NOT NULL OR p.entity_id IS NOT NULL) AND e.nth <= %(entity_limit)s),
              '[]')) AS shown

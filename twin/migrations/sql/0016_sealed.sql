@@ -39,6 +39,17 @@ ALTER TABLE private.quarantine ALTER COLUMN unsealed DROP NOT NULL;
 ALTER TABLE private.quarantine ADD COLUMN sealed bytea;
 ALTER TABLE private.quarantine ADD CONSTRAINT quarantine_is_sealed CHECK (unsealed IS NULL) NOT VALID;
 
+DO $$
+DECLARE name text; is_empty boolean;
+BEGIN
+  FOREACH name IN ARRAY ARRAY['entity', 'record', 'quarantine'] LOOP
+    EXECUTE format('SELECT NOT EXISTS (SELECT FROM private.%I)', name) INTO is_empty;
+    IF is_empty THEN
+      EXECUTE format('ALTER TABLE private.%1$I VALIDATE CONSTRAINT %1$s_is_sealed', name);
+    END IF;
+  END LOOP;
+END $$;
+
 -- Sealing anew with another key is no change of the row.
 SELECT history.track('private.entity', 'entity_id', '{sealed}');
 SELECT history.track('private.record', 'record_id', '{sealed}');
@@ -57,3 +68,7 @@ BEGIN
 END $$;
 REVOKE ALL ON FUNCTION private.is_anything_sealed() FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION private.is_anything_sealed() TO twin_app, twin_ingest;
+
+-- Sealing anew and erasing are the only changes of private history: by the owner, having said so.
+CREATE POLICY kept ON history.private_version FOR ALL TO twin_owner
+  USING (current_setting('twin.keeping', true) = 'on') WITH CHECK (current_setting('twin.keeping', true) = 'on');
