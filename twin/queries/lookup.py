@@ -70,7 +70,7 @@ async def look_up(
     row = await cursor.fetchone()
     assert row is not None  # noqa: S101 - the statement starts from one row
     texts = dict(zip(PARTS, row, strict=False))
-    texts["entities"], seen_people = mask_entities(texts["entities"] or "null", keys_if_there(cursor.connection))
+    texts["entities"], _ = mask_entities(texts["entities"] or "null", keys_if_there(cursor.connection))
     listed: list[dict[str, Any]] = row[len(PARTS)]
     photo_sets = [await surveys.photos(cursor, survey) for survey in listed]
     position = asked.place.position
