@@ -123,7 +123,7 @@ def bound_to(table: str, row: int | str) -> bytes:
 # ---------------------------------------------------------------- the file
 def make_keys(path: Path) -> Keyring:
     """Make a new key file, readable by its owner only. Raises Conflict when there is one."""
-    content = {"format": 1, "active": None, "index": _text(secrets.token_bytes(KEY_BYTES)), "keys": []}
+    content: dict[str, Any] = {"format": 1, "active": None, "index": _text(secrets.token_bytes(KEY_BYTES)), "keys": []}
     _add_key(content)
     path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
     try:
