@@ -89,7 +89,7 @@ def older(settings: Settings, database: Database) -> Settings:
         make = "CREATE DATABASE {} OWNER twin_owner TEMPLATE template0 ENCODING 'UTF8' LOCALE 'C.UTF-8'"
         connection.execute(sql.SQL(make).format(sql.Identifier(name)))
     older = replace(for_database(settings, name), data_dir=database.settings.data_dir)
-    upgrade(older, "0015")
+    upgrade(older, "0016")
     with connect(older, "owner") as connection, transaction(connection, SYSTEM) as cursor:
         cursor.execute("INSERT INTO twin.department (code, name_zh) VALUES ('A', '甲')")
         cursor.execute("INSERT INTO twin.entity (type_code, code) VALUES ('E03', 'H1')")

@@ -1,14 +1,14 @@
 """Personal data is sealed: encrypted columns and keyed hashes in the private tables.
 
-Revision ID: 0016
+Revision ID: 0017
 """
 
 from twin.migrations.sql_files import run_sql_file
 
-revision = "0016"
-down_revision = "0015"
+revision = "0017"
+down_revision = "0016"
 
 
 def upgrade() -> None:
     """Change the private tables; what stands in them in clear waits in `unsealed` for `twin key apply`."""
-    run_sql_file("0016_sealed.sql")
+    run_sql_file("0017_sealed.sql")
