@@ -19,6 +19,7 @@ from api.limits import ApiLimits, LimitRequests
 from api.rates import LimitRates
 from api.request_log import RequestLog
 from api.routers import (
+    auth,
     classes,
     deliveries,
     docs,
@@ -40,6 +41,7 @@ from api.service_settings import ServiceSettings, read_service_settings
 from twin.settings import Settings
 
 ROUTERS = (
+    auth,
     lookup,
     nearby,
     search,

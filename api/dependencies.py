@@ -16,6 +16,7 @@ from psycopg_pool import AsyncConnectionPool
 
 from api.kept_tiles import KeptTiles
 from api.limits import ApiLimits
+from api.members import Members
 from api.metrics import Metrics
 from twin.actions.access import READ_RIGHTS, Reach, Reading, Rights, reading, shipped_rights
 from twin.cluster.server import dsn
@@ -30,7 +31,7 @@ from twin.session import Actor
 from twin.settings import Settings
 
 BOUNDS_KEPT_S = 30.0
-READ_VERSION = "SELECT version FROM access.state"
+READ_VERSION = "SELECT version, has_accounts FROM access.state"
 
 
 class Services:
@@ -44,6 +45,9 @@ class Services:
         self.metrics = Metrics(self.pool_figures)
         self.metrics_token = ""
         self.rights: Rights = shipped_rights()
+        self.has_accounts = True  # until the database has said otherwise
+        self.openid_label: str | None = None
+        self.members = Members(self._connection)
         self._rights_version: int | None = None
         self._rights_checked_at = 0.0
         self.tiles = KeptTiles(settings.city.working_srid)
@@ -114,10 +118,19 @@ class Services:
 
         Raises psycopg's OperationalError (PoolTimeout, TooManyRequests) when there is no connection to be had.
         """
+        async with self._connection() as connection, reading(connection, actor, self.rights) as asking:
+            yield asking
+
+    def look_again(self) -> None:
+        """Have rights and accounts looked at again at the next request: something has changed here."""
+        self._rights_checked_at = 0.0
+
+    @asynccontextmanager
+    async def _connection(self) -> AsyncIterator[psycopg.AsyncConnection[Any]]:
         if self._pool is None:
             raise psycopg.OperationalError("the service is not running")
-        async with self._pool.connection() as connection, reading(connection, actor, self.rights) as asking:
-            yield asking
+        async with self._pool.connection() as connection:
+            yield connection
 
     async def fresh_rights(self) -> Rights:
         """Give the rights as they stand in the database, looked up again when they have changed.
@@ -134,16 +147,16 @@ class Services:
             self._rights_checked_at = checked_before
             raise
         except psycopg.errors.ProgrammingError:  # a database of an older version, or an empty one
-            self._rights_version = 0
+            self._rights_version, self.has_accounts = 0, False
         return self.rights
 
     async def _read_rights(self) -> None:
-        if self._pool is None:
-            raise psycopg.OperationalError("the service is not running")
-        async with self._pool.connection() as connection, connection.cursor() as cursor:
+        async with self._connection() as connection, connection.cursor() as cursor:
             row = await (await cursor.execute(READ_VERSION)).fetchone()
             version = int(row[0]) if row else 0
+            self.has_accounts = bool(row and row[1])
             if version != self._rights_version:
+                self.members.forget()
                 self.rights = Rights(await (await cursor.execute(READ_RIGHTS)).fetchall())
                 self._rights_version = version
 

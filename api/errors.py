@@ -31,6 +31,7 @@ STATUS: dict[type[errors.TwinError], tuple[int, str]] = {
     errors.NotFound: (404, "没有找到"),
     errors.NotAllowed: (403, "无权操作"),
     errors.NotLoggedIn: (401, "请先登录"),
+    errors.TooManyTries: (429, "尝试次数过多"),
     errors.Conflict: (409, "与他人的操作冲突"),
     errors.DatabaseUnavailable: (503, "数据库暂时无法连接"),
     errors.DatabaseTooNew: (503, "数据库版本比程序新"),
@@ -85,7 +86,7 @@ def problem(
 def twin_problem(request_id: str, path: str, error: errors.TwinError) -> Response:
     """Make the answer for an error of the twin."""
     status, title_zh = next(STATUS[kind] for kind in type(error).__mro__ if kind in STATUS)
-    return problem(
+    answer = problem(
         request_id,
         path,
         status,
@@ -94,6 +95,9 @@ def twin_problem(request_id: str, path: str, error: errors.TwinError) -> Respons
         title_zh=title_zh,
         detail=str(error),
     )
+    if isinstance(error, errors.TooManyTries):
+        answer.headers["Retry-After"] = str(max(1, error.wait_s))
+    return answer
 
 
 def from_database(error: Exception) -> errors.TwinError | None:

@@ -15,6 +15,7 @@ from api.dependencies import services_of
 from api.identity import has_credentials, identify, identify_desk
 from twin.actions.access import COLLECTIONS, absent
 from twin.errors import NotAllowed, NotLoggedIn
+from twin.session import Actor
 
 
 class Needs:
@@ -39,22 +40,33 @@ class Needs:
         else:
             rights = await services.fresh_rights()
         actor = await identify(request)
+        if actor.account is None and not rights.may(actor.role, self.action, collection):
+            actor = await identify_desk(request)
         if not rights.may(actor.role, self.action, collection):
-            if actor.account is None:
-                actor = await identify_desk(request)
-            if not rights.may(actor.role, self.action, collection):
-                if named and self.action == "read":
-                    raise absent("collection", str(request.path_params.get(self.collection.strip("{}"), "")))
-                if actor.role == "public":
-                    raise NotLoggedIn(
-                        "请先登录 (log in first)", do="打开 /login, 或发送令牌 (open /login, or send a token)"
-                    )
-                raise NotAllowed(
-                    f"角色 {actor.role} 无此权限 (the role {actor.role} may not {self.action} {collection})",
-                    do="请联系安全管理员 (ask the security administrator)",
-                )
+            await self._note(request, actor, collection)
+            if named and self.action == "read":
+                raise absent("collection", str(request.path_params.get(self.collection.strip("{}"), "")))
+            raise _refusal(actor, f"{self.action} {collection}")
         request.state.asker = actor
         request.state.reach = rights.reach(actor, self.action, collection)
+
+    async def _note(self, request: Request, actor: Actor, collection: str) -> None:
+        """Have the audit say that a member was refused."""
+        if actor.account is not None:
+            asked = f"{request.method} {getattr(request.scope.get('route'), 'path', '')}"
+            await services_of(request).members.note_refusal(actor, asked, f"{self.action} {collection}")
+
+
+def _refusal(actor: Actor, needed: str) -> NotLoggedIn | NotAllowed:
+    if actor.role != "public":
+        return NotAllowed(
+            f"角色 {actor.role} 无此权限 (the role {actor.role} may not {needed})",
+            do="请联系安全管理员 (ask the security administrator)",
+        )
+    if actor.account is not None:
+        text = "请先修改密码或设置第二因子 (first change the password or set up the second factor)"
+        return NotAllowed(text, do="/login")
+    return NotLoggedIn("请先登录 (log in first)", do="打开 /login 或发送令牌 (open /login or send a token)")
 
 
 def _collection_of(request: Request, parameter: str) -> str:

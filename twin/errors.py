@@ -49,6 +49,16 @@ class KeysMissing(TwinError):
     """The keys that open personal data are not where they should be."""
 
 
+class SecondFactorNeeded(NotLoggedIn):
+    """The authenticator's code is needed besides the password."""
+
+
+class TooManyTries(TwinError):
+    """Logging in has failed too often; each further try has to wait."""
+
+    wait_s: int = 0  # seconds
+
+
 class MissingSoftware(TwinError):
     """A program or library the twin needs is not installed."""
 

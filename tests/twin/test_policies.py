@@ -147,6 +147,10 @@ def test_row_policies_stand_on_private_tables_only(city: Database) -> None:
         "SELECT relnamespace::regnamespace::text, relname, relforcerowsecurity FROM pg_class WHERE relrowsecurity"
     )
     assert sorted(rows) == [
+        ("access", "account", True),
+        ("access", "login_failure", True),
+        ("access", "session", True),
+        ("access", "token", True),
         ("history", "private_version", True),
         ("private", "entity", True),
         ("private", "quarantine", True),

@@ -27,6 +27,8 @@ from twin.cli import (
     sample,
     serve,
     survey,
+    token,
+    user,
 )
 from twin.errors import DatabaseUnavailable, NoSpace, TooSlow, TwinError
 
@@ -47,6 +49,8 @@ app.add_typer(grid.app, name="grid", help="Unit grids and management grids.")
 app.add_typer(responsibility.app, name="responsibility", help="Who supervises, owns and maintains what, where.")
 app.add_typer(key.app, name="key", help="The keys of personal data, kept outside the database.")
 app.add_typer(classes.app, name="classes", help="The 108 classes and what departments' words mean.")
+app.add_typer(user.app, name="user", help="Accounts of people: who logs in, and as what.")
+app.add_typer(token.app, name="token", help="Keys of programs to the rights of an account.")
 # Groups whose commands stand at the top level (twin lookup, twin up ...) have no name.
 app.add_typer(ask.app)
 app.add_typer(area.app)

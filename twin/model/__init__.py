@@ -1,6 +1,6 @@
 """The city's tables as SQLAlchemy models, one file per part of the city."""
 
-from twin.model.access import AccessState, Right
+from twin.model.access import AccessState, Account, LoginFailure, LoginSession, Right, Token
 from twin.model.addresses import Address, AddressAlias
 from twin.model.area_totals import AreaStale, AreaTotal
 from twin.model.assets import Asset
@@ -31,6 +31,7 @@ from twin.model.system import (
 
 __all__ = [
     "AccessState",
+    "Account",
     "Address",
     "AddressAlias",
     "AdminUnit",
@@ -61,6 +62,8 @@ __all__ = [
     "Link",
     "LinkPart",
     "LinkRun",
+    "LoginFailure",
+    "LoginSession",
     "ManagementGrid",
     "ManagementGridMember",
     "Observation",
@@ -82,6 +85,7 @@ __all__ = [
     "Sensor",
     "SetAside",
     "Survey",
+    "Token",
     "UnmappedClass",
     "Version",
 ]

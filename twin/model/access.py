@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from sqlalchemy import FetchedValue
+from datetime import datetime
+
+from sqlalchemy import FetchedValue, ForeignKey, Identity
 from sqlalchemy.dialects.postgresql import ARRAY, TEXT
 from sqlalchemy.orm import Mapped, mapped_column
 
@@ -32,3 +34,72 @@ class AccessState(Base):
 
     only_row: Mapped[bool] = mapped_column(primary_key=True, server_default=FetchedValue())
     version: Mapped[Big] = mapped_column(server_default=FetchedValue())
+    has_accounts: Mapped[bool] = mapped_column(server_default=FetchedValue())
+
+
+class Account(Base):
+    """Who may log in, and as what. Passwords are argon2id hashes."""
+
+    __tablename__ = "account"
+    __table_args__ = {"schema": "access"}  # noqa: RUF012
+
+    account_id: Mapped[int] = mapped_column(Identity(always=True), primary_key=True)
+    name: Mapped[str]
+    person: Mapped[str]
+    role: Mapped[str]
+    department_id: Mapped[int | None] = mapped_column(ForeignKey("twin.department.department_id"))
+    grid_codes: Mapped[list[str]] = mapped_column(ARRAY(TEXT), server_default=FetchedValue())
+    password_hash: Mapped[str | None]
+    must_change: Mapped[bool] = mapped_column(server_default=FetchedValue())
+    totp_secret: Mapped[str | None]
+    totp_confirmed: Mapped[bool] = mapped_column(server_default=FetchedValue())
+    totp_last_step: Mapped[Big] = mapped_column(server_default=FetchedValue())
+    recovery_hashes: Mapped[list[str]] = mapped_column(ARRAY(TEXT), server_default=FetchedValue())
+    oidc_issuer: Mapped[str | None]
+    oidc_subject: Mapped[str | None]
+    disabled: Mapped[bool] = mapped_column(server_default=FetchedValue())
+    made_at: Mapped[datetime] = mapped_column(server_default=FetchedValue())
+    made_by: Mapped[str]
+    last_login_at: Mapped[datetime | None]
+
+
+class LoginSession(Base):
+    """A browser that has logged in, by the hash of its cookie."""
+
+    __tablename__ = "session"
+    __table_args__ = {"schema": "access"}  # noqa: RUF012
+
+    token_hash: Mapped[bytes] = mapped_column(primary_key=True)
+    account_id: Mapped[int] = mapped_column(ForeignKey("access.account.account_id", ondelete="CASCADE"))
+    made_at: Mapped[datetime] = mapped_column(server_default=FetchedValue())
+    seen_at: Mapped[datetime] = mapped_column(server_default=FetchedValue())
+    expires_at: Mapped[datetime]
+    second_factor: Mapped[bool]
+
+
+class Token(Base):
+    """A program's key to an account's rights, by its hash."""
+
+    __tablename__ = "token"
+    __table_args__ = {"schema": "access"}  # noqa: RUF012
+
+    token_id: Mapped[int] = mapped_column(Identity(always=True), primary_key=True)
+    account_id: Mapped[int] = mapped_column(ForeignKey("access.account.account_id", ondelete="CASCADE"))
+    name: Mapped[str]
+    token_hash: Mapped[bytes]
+    made_at: Mapped[datetime] = mapped_column(server_default=FetchedValue())
+    made_by: Mapped[str]
+    expires_at: Mapped[datetime]
+    revoked_at: Mapped[datetime | None]
+
+
+class LoginFailure(Base):
+    """How often logging in under a name (its hash) has failed in a row."""
+
+    __tablename__ = "login_failure"
+    __table_args__ = {"schema": "access"}  # noqa: RUF012
+
+    name_hash: Mapped[bytes] = mapped_column(primary_key=True)
+    failures: Mapped[int]
+    last_at: Mapped[datetime]
+    locked_until: Mapped[datetime | None]

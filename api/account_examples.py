@@ -1,0 +1,34 @@
+"""Examples of the answers about accounts, as the documentation shows them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+ME: dict[str, Any] = {
+    "name": "li.na",
+    "person": "李娜",
+    "role": "officer",
+    "department": "housing",
+    "grids": [],
+    "second_factor": False,
+    "must": [],
+    "expires_at": "2026-11-28T18:00:00+00:00",
+    "has_accounts": True,
+    "openid": None,
+}
+ENROL = {
+    "uri": "otpauth://totp/Twin%20370612:sec?secret=JBSWY3DPEHPK3PXP&issuer=Twin%20370612",
+    "secret": "JBSWY3DPEHPK3PXP",
+    "svg": "<svg>...</svg>",
+}
+CODES = {"recovery_codes": ["0f3a99c1-77be2d10"]}
+DONE = {"done": True}
+TOKEN = {"token_id": 3, "name": "GIS desk", "token": "twin_...", "expires_at": "2027-02-26T08:00:00+00:00"}
+TOKENS = {
+    "items": [
+        {
+            "token_id": 3, "account": "li.na", "name": "GIS desk", "made_at": "2026-11-28T08:00:00+00:00",
+            "expires_at": "2027-02-26T08:00:00+00:00", "revoked_at": None,
+        }
+    ]
+}  # fmt: skip
