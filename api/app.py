@@ -16,6 +16,7 @@ from api.dependencies import Services
 from api.disconnects import CancelWhenGone
 from api.errors import install_error_handlers
 from api.limits import ApiLimits, LimitRequests
+from api.quick_tiles import AnswerKeptTiles
 from api.rates import LimitRates
 from api.request_log import RequestLog
 from api.routers import (
@@ -36,6 +37,7 @@ from api.routers import (
     surveys,
     tiles,
     tiles3d,
+    tilesets,
 )
 from api.service_settings import ServiceSettings, read_service_settings
 from twin.settings import Settings
@@ -55,6 +57,7 @@ ROUTERS = (
     rasters,
     tiles,
     tiles3d,
+    tilesets,
     health,
     metrics,
     docs,
@@ -102,6 +105,7 @@ def create_app(
     app.add_middleware(GZipMiddleware, minimum_size=1000, compresslevel=5)
     app.add_middleware(CancelWhenGone)
     app.add_middleware(LimitRequests, limits=chosen)
+    app.add_middleware(AnswerKeptTiles, services=services)
     if edge.allowed_origins:
         app.add_middleware(
             CORSMiddleware,

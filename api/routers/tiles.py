@@ -18,6 +18,8 @@ from twin.queries.map_tiles import TileAsked, codes
 router = APIRouter(tags=["Vector tiles 矢量瓦片"])
 
 MVT = "application/vnd.mapbox-vector-tile"
+TILE_TAIL = "/tiles/WebMercatorQuad/"
+TILE_PATH = "/collections/{collection}" + TILE_TAIL + "{z}/{y}/{x}"
 Collection = Annotated[
     str,
     Path(
@@ -29,7 +31,7 @@ Collection = Annotated[
 
 
 @router.get(
-    "/collections/{collection}/tiles/WebMercatorQuad/{z}/{y}/{x}",
+    TILE_PATH,
     dependencies=[needs("read", "{collection}")],
     summary="A vector tile of assets, buildings, grids or places 矢量瓦片",
     response_class=Response,
@@ -51,12 +53,17 @@ async def tile(
     Twin-Features: shown/there. Below zoom 13 assets and buildings are counts by squares (properties `count`,
     `square_m`).
     """
-    name, _, only = collection.partition("-")
-    if only and name != "assets":
-        name = collection
-    asked = TileAsked(name, z, x, y, codes([only] if only and name == "assets" else class_codes(classes)))
-    made, _ = await tile_for(services, asker, asked)
+    made, was_kept = await tile_for(services, asker, asked_tile(collection, z, x, y, classes))
+    services.metrics.looked_in_cache("tiles", was_kept)
     return tile_answer(request.headers.get("if-none-match"), request.headers.get("accept-encoding"), made)
+
+
+def asked_tile(collection: str, z: int, x: int, y: int, classes: str | None) -> TileAsked:
+    """Read an address: assets-0118 are the assets of one class, as are assets with the parameter class=0118."""
+    name, _, only = collection.partition("-")
+    if name != "assets" or not only:
+        return TileAsked(collection, z, x, y, codes(class_codes(classes)) if collection == "assets" else ())
+    return TileAsked(name, z, x, y, (only,))
 
 
 def tile_answer(if_none_match: str | None, accept_encoding: str | None, tile: KeptTile) -> Response:

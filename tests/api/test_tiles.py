@@ -196,3 +196,13 @@ def test_every_public_collection_has_tiles(client: TestClient, city: City) -> No
             assert client.get(address(city.facts.at(0, 0), z, collection)).content, (collection, z)
     assert client.get(address(HERE, 14, "entities")).status_code == 404
     assert client.get("/collections/assets/tiles/WebMercatorQuad/3/9/1").status_code == 422
+
+
+def test_what_the_public_may_no_longer_read_is_not_answered_from_memory(own: Database, at: TestClient) -> None:
+    change = "UPDATE access.right SET allowed = %s WHERE (role, action, collection) = ('public', 'read', 'assets')"
+    assert at.get(address(HERE, 17)).status_code == 200
+    assert is_kept(at, HERE, 17)
+    own.fetch(change, [False])
+    wait_for(lambda: at.get(address(HERE, 17)).status_code in (401, 403, 404))
+    own.fetch(change, [True])
+    wait_for(lambda: at.get(address(HERE, 17)).status_code == 200)

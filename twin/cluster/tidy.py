@@ -15,7 +15,8 @@ from twin.session import Actor, transaction
 from twin.settings import Settings
 
 WORKER = Actor(name="tidy", role="system", purpose="maintenance")
-VACUUMED = ("twin.asset", "twin.search_entry", "twin.search_pending", "twin.area_total", "twin.area_stale")
+VACUUMED = ("twin.asset", "twin.search_entry", "twin.search_pending", "twin.area_total", "twin.area_stale",
+            "twin.tile_change")  # fmt: skip
 MOST_ENTRIES, MOST_SQUARES = 20_000, 500
 
 
@@ -50,6 +51,8 @@ def tidy(settings: Settings, *, most_s: float | None = None, show: Callable[[str
         squares = _work_off(
             connection, "SELECT twin.area_catch_up(%s)", MOST_SQUARES, over, lambda n: tell("totals", n)
         )
+        connection.execute("SELECT twin.tiles_fold()")
+        connection.commit()
         gathered, left = _gather(settings, connection, over, lambda n: tell("order", n))
     with connect(settings, "owner", autocommit=True) as connection:
         for table in VACUUMED:
