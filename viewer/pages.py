@@ -51,7 +51,12 @@ SECURITY_HEADERS = {
     "Permissions-Policy": "camera=(), microphone=(), geolocation=(), payment=()",
 }
 # Each page's script; what it imports is fetched along with it.
-PAGES = {"index.html": "js/main.js", "link.html": "js/link/link_page.js", "deliver.html": "js/deliver/deliver_page.js"}
+PAGES = {
+    "index.html": "js/main.js",
+    "link.html": "js/link/link_page.js",
+    "deliver.html": "js/deliver/deliver_page.js",
+    "login.html": "js/login/login_page.js",
+}
 MASTHEAD = "desk_masthead.html"
 FOR_EVER = "public, max-age=31536000, immutable"
 ASK_AGAIN = "no-cache"
@@ -159,6 +164,10 @@ class Pages:
         """Send the page on which files are handed in."""
         return _send(request, self._pages["deliver.html"], ASK_AGAIN)
 
+    async def login(self, request: Request) -> Response:
+        """Send the page on which people log in."""
+        return _send(request, self._pages["login.html"], ASK_AGAIN)
+
     async def deck(self, request: Request) -> Response:
         """Send the deck JSON of the scene in the query."""
         try:
@@ -219,6 +228,7 @@ def create_pages(settings: Settings) -> Starlette:
             Route("/", pages.index),
             Route("/link", pages.link),
             Route("/deliver", pages.deliver),
+            Route("/login", pages.login),
             Route("/deck.json", pages.deck),
             Route("/static/{version}/{path:path}", pages.static),
             Route("/vendor/{version}/deck.js", pages.bundle),

@@ -21,7 +21,7 @@ from viewer.assets import STATIC_DIR, PageFiles
 from viewer.pages import CONTENT_SECURITY_POLICY, create_pages, projection_of
 
 SETTINGS: Settings = read_settings({})
-PATHS = ("/", "/link", "/deliver")
+PATHS = ("/", "/link", "/deliver", "/login")
 SHELL_LIMIT_BYTES = 1_500_000  # shell and JavaScript, gzipped (notes: targets)
 
 

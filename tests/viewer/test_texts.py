@@ -14,8 +14,8 @@ from viewer.pages import LANGUAGES
 # Texts looked up by a code from data (Language.word): their keys are <group>.<code>.
 WORD_GROUPS = {
     "confidence", "datum", "evidence.kind", "event_state", "field", "grid_kind", "link_method", "method", "operation",
-    "product", "record_kind", "record_state", "search.kind", "sensor_kind", "state", "survey_kind", "table", "use",
-    "why",
+    "product", "record_kind", "record_state", "role", "search.kind", "sensor_kind", "state", "survey_kind", "table",
+    "use", "why",
 }  # fmt: skip
 # Keys made of a fixed part and one of the page's own names.
 MADE = (

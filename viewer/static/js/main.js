@@ -19,6 +19,7 @@ import { SearchBox } from "./search_box.js";
 import { StatusBar } from "./status_bar.js";
 import { TileTasks } from "./tile_tasks.js";
 import { Tooltip } from "./tooltip.js";
+import { nameLink, whoAmI } from "./who.js";
 
 const find = (selector) => document.querySelector(selector);
 const LINK_WAIT_MS = 350;
@@ -43,6 +44,10 @@ class CityPage {
     await this.language.use(this.language.preferred(link.language));
     this.makeParts();
     this.bindButtons();
+    whoAmI().then((account) => {
+      nameLink(account, this.language);
+      this.language.onSwitch(() => nameLink(account, this.language));
+    });
     find("#boot").hidden = false;
     const surveys = await this.loadSurveys();
     this.survey = surveys.find((survey) => survey.name === link.survey) ?? surveys[0] ?? null;

@@ -3,6 +3,7 @@
 import { CityProblem, fetchJson } from "../city_api.js";
 import { Language } from "../language.js";
 import { Notices } from "../notices.js";
+import { nameLink, whoAmI } from "../who.js";
 import { inLanguage, send } from "./desk_api.js";
 
 const PERSON = "twin.person";
@@ -23,6 +24,7 @@ export class Desk {
     const { language } = this;
     await language.use(language.preferred(new URLSearchParams(location.search).get("lang")));
     this.notices = new Notices(find("#notices"), language);
+    await this.recognise();
     language.onSwitch(() => this.titlePage());
     this.titlePage();
     for (const button of document.querySelectorAll("[data-language]")) {
@@ -30,7 +32,7 @@ export class Desk {
     }
     find("#help-button").addEventListener("click", () => find("#help").showModal());
     find("#help-close").addEventListener("click", () => find("#help").close());
-    find("#person-button").addEventListener("click", () => this.askPerson());
+    find("#person-button").addEventListener("click", () => (this.account?.has_accounts ? this.toLogin() : this.askPerson()));
     find("#person-form").addEventListener("submit", (event) => this.namePerson(event));
   }
 
@@ -45,11 +47,28 @@ export class Desk {
     for (const link of document.querySelectorAll(".pages a")) {
       if (link.getAttribute("href") === location.pathname) link.setAttribute("aria-current", "page");
     }
-    find("#person-name").textContent = this.person || language.text("desk.nobody");
+    const nobody = this.account?.has_accounts ? "nav.login" : "desk.nobody";
+    find("#person-name").textContent = this.person || language.text(nobody);
+    nameLink(this.account, language);
+  }
+
+  /** Find out who has logged in. Where there are accounts, the name is theirs and not one that was typed. */
+  async recognise() {
+    this.account = await whoAmI();
+    if (this.account?.has_accounts) this.person = this.account.person ?? "";
+    else this.person = stored(PERSON);
+  }
+
+  /** Go to the log-in page, and come back from there. */
+  toLogin() {
+    location.assign(`/login?next=${encodeURIComponent(location.pathname)}`);
+    return new Promise(() => {}); // the page is left
   }
 
   /** Make sure that a name is there before anything is written; resolves when it is. */
   async needPerson() {
+    if (this.account?.has_accounts && !this.account.name) await this.toLogin();
+    if (this.account?.must?.length) await this.toLogin();
     while (!this.person) await this.askPerson();
   }
 

@@ -2,7 +2,7 @@
 
 import { CityProblem } from "../city_api.js";
 
-const KIND_OF_STATUS = { 403: "refused", 404: "missing", 409: "conflict", 413: "large", 503: "busy" };
+const KIND_OF_STATUS = { 401: "refused", 403: "refused", 404: "missing", 409: "conflict", 413: "large", 429: "busy", 503: "busy" };
 
 /** Send a request for a person. Returns JSON; throws CityProblem (see city_api.js; also `conflict`, `large`). */
 export async function send(path, { method = "GET", body = null, person = "", signal = null, keepalive = false } = {}) {
