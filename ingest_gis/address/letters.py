@@ -27,7 +27,7 @@ _SIMPLIFIED = (
     "论诸谢证识译议护读变让猪贝负财贡货责贮贵买费贸贺资贾贤质卖购赛赞赵迹践跃轨软轴载轻辆辉轮输辖转轿轰办农迁选达过进"
     "运违连适邹邓郑邻郦酱酿释里针铃铅录锡锁镜铸长门开间阁闸闽阅阔关阵随险杂韦页预额顾显饰馆驻驾驶骑驱发松斗鲸鲜鹰麦点"
 )  # fmt: skip
-VARIANTS = str.maketrans(_TRADITIONAL, _SIMPLIFIED)
+VARIANTS = str.maketrans(_TRADITIONAL + "邨瞳", _SIMPLIFIED + "村疃")
 # NFKC leaves these radicals alone. Source: Unicode, EquivalentUnifiedIdeograph.txt (letters that stand on their own).
 RADICALS = str.maketrans(
     "⺒⺓⺟⺠⺮⺼⻁⻃⻄⻅⻆⻉⻋⻑⻓⻔⻘⻙⻚⻛⻜⻝⻢⻣⻤⻥⻦⻧⻨⻩⻬⻮⻰⻳",

@@ -8,6 +8,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from functools import lru_cache
 
+from pypinyin import lazy_pinyin
+
 from ingest_gis.address.letters import RADICALS, VARIANTS
 
 _DIGITS = ("〇零", "一壹", "二贰两", "三叁", "四肆", "五伍", "六陆", "七柒", "八捌", "九玖")
@@ -144,6 +146,7 @@ class Normaliser:
     def __init__(self, region: Region) -> None:
         """Prepare for a region."""
         self._prefix = region.prefix()
+        self._names = tuple({region.district, *region.aliases, *region.ancestors})
         self._normalise = lru_cache(maxsize=65536)(self._rewrite)
 
     def __call__(self, text: str) -> str:
@@ -154,7 +157,7 @@ class Normaliser:
         text = plain_letters(text)
         for _ in range(20):
             before = text
-            text = self._prefix.sub("", text)
+            text = self._without_region(text)
             letters = set(text)
             for needed, pattern, put in STEPS:
                 if not needed.isdisjoint(letters):
@@ -166,3 +169,25 @@ class Normaliser:
             if text == before:
                 break
         return text.strip("-#()")
+
+    def _without_region(self, text: str) -> str:
+        """Cut the names above the street off, one of them with a slip too: 烟台市牟坪区, 山冬烟台.
+
+        A name with one other letter is taken for it where that sounds the same or a right name stands beside it; of
+        three letters and more the kind (省, 市, 区) must be right.
+        """
+        rest = self._prefix.sub("", text)
+        for name in self._names:
+            start, tail = rest[: len(name)], rest[len(name) :]
+            slips = [(a, b) for a, b in zip(start, name, strict=False) if a != b]
+            if len(slips) != 1 or len(start) < len(name):
+                continue
+            before, after = rest != text, self._prefix.match(tail) is not None
+            if len(name) == 2:
+                sure = after
+            else:
+                same_sound = lazy_pinyin(slips[0][0]) == lazy_pinyin(slips[0][1])
+                sure = start[-1] == name[-1] and (before or after or same_sound)
+            if sure:
+                return tail
+        return rest

@@ -19,6 +19,7 @@ ROAD = re.compile(
 )
 GROUP = re.compile(r"(?P<group>\d+)组")
 NUMBER = re.compile(r"(?P<number>\d+[A-Z甲乙丙丁]?(?:-\d+)?)号|(?P<before>[甲乙丙丁])(?P<after>\d+)号")
+NUMBER_ONLY = re.compile(r"(?P<number>\d+[A-Z甲乙丙丁]?(?:-\d+)?)号")
 BUILDING = re.compile(r"(?P<building>\d+|[A-Z]|[甲乙丙丁])栋")
 SECOND_NUMBER = re.compile(r"(?P<building>\d+)号(?=$|\d+单元|\d+层|\d+室|[^\d])")
 UNIT = re.compile(r"(?P<unit>\d+)单元")
@@ -38,6 +39,10 @@ COMPOUND = re.compile(
     rf"(?P<compound>[^\d\-]{{1,16}}?(?:{COMPOUND_ENDINGS})(?:[一二三四五六七八九]期|[东西南北中][区院]|[A-H]区)?)"
     r"(?=$|[\dA-Z甲乙丙丁]|[东西南北正大]{1,2}门|门口)"
 )
+
+# Between the gate and the building number stands the compound, however its name is spelt: 建庄大街17号和顺花圆6栋.
+BEFORE_BUILDING = re.compile(r"[^\d\-号]{3,8}(?=\d{1,3}栋)")
+VILLAGE = re.compile(r"[村屯疃]$")
 
 
 @dataclass(frozen=True, slots=True)
@@ -201,16 +206,27 @@ class AddressParser:
         return self._take_town_with_slip(text, found) if part == "town" else text
 
     def _take_town_with_slip(self, text: str, found: dict[str, str]) -> str:
-        """Take a town written with letters that sound like its own, 笼泉镇 for 龙泉镇: only with its ending."""
+        """Take a town written with letters that sound like its own, 笼泉镇 for 龙泉镇: only with its ending.
+
+        Or with one other letter, 永道镇 for 水道镇, where a road, village or compound of the register follows.
+        """
         match = TOWN_LIKE.match(text)
         if match is None:
             return text
-        heard = tuple(lazy_pinyin(match["name"]))
-        same = [official for bare, official in self._official_towns.items() if tuple(lazy_pinyin(bare)) == heard]
+        tail, heard = text[match.end() :], lazy_pinyin(match["name"])
+        same = [official for bare, official in self._official_towns.items() if lazy_pinyin(bare) == heard]
+        if not same and any(
+            next(known.starting(tail), None) for known in (self._roads, self._communities, self._compounds)
+        ):
+            same = [official for bare, official in self._official_towns.items() if _one_letter_off(bare, match["name"])]
         if len(same) != 1:
             return text
         found["town"] = same[0]
-        return text[match.end() :]
+        return tail
+
+    def _is_known(self, text: str) -> bool:
+        """Tell whether a road, village or compound of the register stands at the start."""
+        return any(next(names.starting(text), None) for names in (self._roads, self._communities, self._compounds))
 
     def _stands_alone(self, text: str, tail: str) -> bool:
         """Tell whether what follows a bare name begins an address of its own (宁海正阳路..., but not 宁海大街...)."""
@@ -236,10 +252,17 @@ class AddressParser:
         compound = next(self._compounds.starting(text), None)
         if compound is None and match and not RELATIVE.search(match["compound"]):
             compound = match["compound"]
+        if compound is None and "number" in found:
+            between = BEFORE_BUILDING.match(text)
+            compound = between[0] if between and not RELATIVE.search(between[0]) else None
         if compound is None:
             return text
         found["compound"] = compound
         return text.removeprefix(compound)
+
+
+def _one_letter_off(a: str, b: str) -> bool:
+    return len(a) == len(b) and sum(x != y for x, y in zip(a, b, strict=True)) == 1
 
 
 def _take(pattern: re.Pattern[str], text: str, found: dict[str, str]) -> str:
@@ -254,6 +277,8 @@ def _take_loose_building(text: str, found: dict[str, str]) -> str:
     """Behind a gate number or a compound another number is a building: 正阳路12号3号, 幸福小区3; a long one a room."""
     if "building" in found or "floor" in found or not ("number" in found or "compound" in found):
         return text
+    if "number" not in found and "road" not in found and VILLAGE.search(found.get("compound", "")):
+        return _take(NUMBER_ONLY, text, found)  # a village's houses have numbers: 丁家庄村4号
     text = _take(SECOND_NUMBER, text, found)
     if "building" not in found and "compound" in found and re.fullmatch(r"\d{1,4}", text):
         found["building" if len(text) < 3 else "room"], text = text, ""

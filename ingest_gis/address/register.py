@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
+from ingest_gis.address.letters import VARIANTS
 from ingest_gis.address.names import NameIndex
 from ingest_gis.address.normalise import Region
 from ingest_gis.address.parse import AddressParser, Gazetteer, ParsedAddress, bare_community
@@ -76,7 +77,8 @@ class AddressRegister:
 
     def _components(self, row: RegisterRow) -> ParsedAddress:
         """Read an entry's components from its text; what its delivery stated in columns of its own goes first."""
-        parsed = self.parse(row.normalised)
+        # Letters again: the row may have been normalised before the table knew one of them.
+        parsed = self.parse(row.normalised.translate(VARIANTS))
         said = row.components
         if row.alias or not said:
             return parsed

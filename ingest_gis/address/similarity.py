@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from functools import lru_cache
 
-from pypinyin import lazy_pinyin
+from pypinyin import Style, lazy_pinyin, pinyin
 from rapidfuzz.distance import OSA
 
 from ingest_gis.address.normalise import CHINESE_DIGITS, CHINESE_UNITS
@@ -19,6 +19,8 @@ PLAIN_DIGITS = {ord(letter): str(value) for letter, value in CHINESE_DIGITS.item
 KINDS = re.compile(rf"(?:大街|大道|街|路|道|胡同|巷|{COMPOUND_ENDINGS})$")
 ROAD_KIND = re.compile(r"(?:大街|大道|街|路|道|胡同|巷)$")
 LANE = re.compile(r"(?P<base>.+?(?:大街|大道|街|路|道))(?P<lane>.{1,3}巷)$")
+# 大 as it is misread and mistyped: 长达太街 is no street of another kind.
+LIKE_BIG = re.compile(r"[太犬夭丈](?=[街道]$)")
 SHORT_FORMS = {"大街": "街", "大道": "道"}
 SAME_BARE, SAME_SOUND, NEAR_SOUND, SWAPPED, CONTAINED, ANOTHER_KIND = 0.95, 0.93, 0.9, 0.9, 0.85, 0.6
 # Sounds that speakers of the region's Mandarin write for one another.
@@ -37,6 +39,17 @@ def bare(name: str) -> str:
 def sound(name: str) -> tuple[str, ...]:
     """Give the usual readings of a name's letters without tones: what a typist meant to type."""
     return tuple(lazy_pinyin(name))
+
+
+@lru_cache(maxsize=65536)
+def sounds_alike(a: str, b: str) -> bool:
+    """Tell whether two names can be read the same, letter by letter, with any reading of each: 常达 and 长达."""
+    return len(a) == len(b) and all(x == y or _readings(x) & _readings(y) for x, y in zip(a, b, strict=True))
+
+
+@lru_cache(maxsize=8192)
+def _readings(letter: str) -> frozenset[str]:
+    return frozenset(pinyin(letter, style=Style.NORMAL, heteronym=True)[0])
 
 
 @lru_cache(maxsize=65536)
@@ -66,6 +79,8 @@ def road_similarity(a: str, b: str) -> float:
     """
     if a == b:
         return 1.0
+    if LIKE_BIG.sub("大", a) == LIKE_BIG.sub("大", b):
+        return SAME_SOUND
     lanes = [LANE.match(name) for name in (a, b)]
     if lanes[0] and lanes[1]:
         if lanes[0]["lane"].translate(PLAIN_DIGITS) != lanes[1]["lane"].translate(PLAIN_DIGITS):
@@ -80,7 +95,11 @@ def road_similarity(a: str, b: str) -> float:
 @lru_cache(maxsize=262144)
 def compound_similarity(a: str, b: str) -> float:
     """Compare two names of compounds. Returns 0..1; 幸福 and 牟平幸福小区 are alike."""
-    return 1.0 if a == b else _bare_similarity(bare(a), bare(b), contained=CONTAINED)
+    if a == b:
+        return 1.0
+    alike = _bare_similarity(bare(a), bare(b), contained=CONTAINED)
+    # 和顺花圆 has no kind that could be cut off, 和顺花园 has.
+    return max(alike, SAME_SOUND) if alike and sounds_alike(a, b) else alike
 
 
 @lru_cache(maxsize=65536)
@@ -93,7 +112,7 @@ def _bare_similarity(a: str, b: str, contained: float) -> float:
     """Compare names without their kind; 0 when they differ in a numeral or a direction word."""
     if a.translate(PLAIN_DIGITS) == b.translate(PLAIN_DIGITS):
         return SAME_BARE
-    if len(a) == len(b) and sound(a) == sound(b):
+    if sounds_alike(a, b):
         # A typist's choice of letter, 心海 for 新海; but not one numeral or direction for another.
         pairs = [(x, y) for x, y in zip(a, b, strict=True) if x != y]
         return 0.0 if any(x in MARKS and y in MARKS for x, y in pairs) else SAME_SOUND

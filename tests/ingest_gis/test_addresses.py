@@ -101,6 +101,9 @@ def test_components() -> None:
         ("杜家村3组12号", {"community": "杜家村村民委员会", "group": "3", "number": "12"}),
         ("宁海街道宁海街道正阳路8号", {"town": "宁海街道", "road": "正阳路", "number": "8"}),
         ("咛海街道正阳路8号", {"town": "宁海街道", "road": "正阳路", "number": "8"}),
+        ("宁诲街道正阳路8号", {"town": "宁海街道", "road": "正阳路", "number": "8"}),
+        ("正阳路8号幸福小圆3栋", {"road": "正阳路", "number": "8", "compound": "幸福小圆", "building": "3"}),
+        ("无此村4号", {"number": "4", "compound": "无此村"}),
         ("正阳路路北12号", {"road": "正阳路", "number": "12"}),
         ("正阳路甲12号", {"road": "正阳路", "number": "12甲"}),
         ("街角商场东门", {"compound": "街角商场"}),
@@ -142,6 +145,12 @@ def test_a_relative_place_is_told() -> None:
 @pytest.mark.parametrize("pair", [("东关大街", "西关大街"), ("三里路", "五里路"), ("新华路", "新华路一巷")])
 def test_roads_that_differ_in_a_direction_or_numeral_are_other_roads(pair: tuple[str, str]) -> None:
     assert road_similarity(*pair) <= 0.6
+
+
+@pytest.mark.parametrize("typed", ["长达太街", "常达大街", "长答大街"])
+def test_a_slip_in_a_road_leaves_it_the_road_it_was(typed: str) -> None:
+    assert road_similarity(typed, "长达大街") >= 0.9
+    assert road_similarity(typed, "长达新街") <= 0.6
 
 
 @pytest.fixture(scope="module")
