@@ -1,0 +1,336 @@
+"""Pages of features and single features, made as JSON bytes in the database.
+
+Pages go by key: each says the last key it holds, and the next begins after it, so that rows that come or go meanwhile
+neither repeat others nor hide them. A page and its count are one statement; a question asked for the second time has its
+text and its plan already.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from functools import lru_cache
+from typing import Any, Literal
+
+import psycopg
+
+from twin.queries.cql2_filter import Condition
+from twin.queries.feature_collections import Collection
+from twin.queries.feature_crs import STORED_SRID, Box, ServedCrs, in_metres
+from twin.queries.known_then import KEYS, sources_as_of, sources_now
+
+MOST = 10_000
+COUNTED_UP_TO = 10_000
+SMALL_BOX_DEG2 = 0.0025  # about 5 x 5 km: what lies in it is found by its index, whatever else is asked
+CountMode = Literal["auto", "exact", "estimated", "none"]
+
+_NOW, _THEN = sources_now(), sources_as_of()
+_BOX = {
+    False: "ST_MakeEnvelope(%(west)s, %(south)s, %(east)s, %(north)s, {srid})",
+    True: """ST_Collect(ST_MakeEnvelope(%(west)s, %(south)s, 180, %(north)s, {srid}),
+                        ST_MakeEnvelope(-180, %(south)s, %(east)s, %(north)s, {srid}))""",
+}
+
+
+@dataclass(frozen=True)
+class Area:
+    """Where somebody may look: everywhere (None), or in these unit grids, or at what a department answers for."""
+
+    grid_ids: Sequence[int] | None = None
+    department_id: int | None = None
+
+
+EVERYWHERE = Area()
+
+
+@dataclass(frozen=True)
+class PageAsked:
+    """What is asked of a collection. during: begin and end (None: open) of valid time; as_of: known time.
+
+    after: the last key of the page before. properties: those to write, None for all. working_srid: the city's.
+    """
+
+    collection: Collection
+    crs: ServedCrs
+    working_srid: int
+    limit: int = 10
+    after: int | None = None
+    box: Box | None = None
+    during: tuple[datetime | None, datetime | None] | None = None
+    as_of: datetime | None = None
+    condition: Condition | None = None
+    properties: tuple[str, ...] | None = None
+    count: CountMode = "auto"
+    area: Area = EVERYWHERE
+
+    @property
+    def by_box(self) -> bool:
+        """Say whether the box is small enough to be looked at first."""
+        box = self.box
+        if box is None or box.crosses or box.srid != STORED_SRID:
+            return False
+        return (box.east - box.west) * (box.north - box.south) <= SMALL_BOX_DEG2
+
+    @property
+    def keeps_plan(self) -> bool:
+        """Say whether one plan does for every question of this form."""
+        return self.condition is None and self.as_of is None and (self.box is None or self.by_box)
+
+
+@dataclass(frozen=True)
+class Page:
+    """Features as JSON, comma separated; how many; the key to go on after (None at the end); how many match.
+
+    matched: None when not counted or still to be estimated. exact: whether it is counted.
+    """
+
+    features: bytes
+    returned: int
+    last: int | None
+    matched: int | None
+    exact: bool
+
+
+@dataclass(frozen=True)
+class Feature:
+    """A feature as JSON and its entity tag (None for the past)."""
+
+    body: bytes
+    etag: str | None
+
+
+def source_of(collection: Collection, as_of: datetime | None) -> str:
+    """Name the table or subquery that a collection is read from."""
+    if collection.table not in KEYS:
+        return f"twin.{collection.table}"
+    return _NOW[collection.table] if as_of is None else _THEN[collection.table]
+
+
+def geometry_sql(collection: Collection, crs: ServedCrs, working_srid: int) -> str:
+    """Give the SQL of a feature's geometry as GeoJSON in a CRS."""
+    if crs.stored:
+        geometry = f"a.{collection.geometry}"
+    elif crs.srid == working_srid and collection.metric:
+        geometry = f"a.{collection.metric}"
+    else:
+        geometry = f"ST_Transform(a.{collection.geometry}, {crs.srid:d})"
+    if crs.north_first:
+        geometry = f"ST_FlipCoordinates({geometry})"
+    written = f"ST_AsGeoJSON({geometry}, {crs.digits:d}, 0)"
+    return written if collection.shape == "any" and collection.geometry == "geom" else f"coalesce({written}, 'null')"
+
+
+def feature_sql(collection: Collection, crs: ServedCrs, working_srid: int, names: tuple[str, ...] | None) -> str:
+    """Give the SQL that writes a feature as JSON text; names: the properties to write, None for all."""
+    written = [
+        f"""'{"," if number else ""}"{one.name}":' || {one.json}"""
+        for number, one in enumerate(p for p in collection.properties if names is None or p.name in names)
+    ]
+    return (
+        f"""'{{"type":"Feature","id":' || a.{collection.key} || ',"geometry":' """
+        f"""|| {geometry_sql(collection, crs, working_srid)} || ',"properties":{{' || """
+        + " || ".join([*written, "'}}'"])
+    )
+
+
+def _time_conditions(collection: Collection, during: bool, as_of: bool) -> list[str]:
+    begin, end = collection.times
+    if during:
+        found = [f"(%(until)s::timestamptz IS NULL OR a.{begin} <= %(until)s::timestamptz)"]
+        over = f"a.{end} > %(since)s::timestamptz" if end == "valid_to" else f"a.{end} >= %(since)s::timestamptz"
+        return [*found, f"(%(since)s::timestamptz IS NULL OR a.{end} IS NULL OR {over})"]
+    if as_of and collection.ends:
+        return ["a.valid_from <= %(as_of)s", "(a.valid_to IS NULL OR a.valid_to > %(as_of)s)"]
+    return ["a.valid_to IS NULL"] if collection.ends else []
+
+
+def _conditions(asked: PageAsked, metric: bool) -> list[str]:
+    """List the conditions of a question, all but its filter and where the page begins."""
+    collection, found = asked.collection, []
+    if collection.class_id is not None:
+        found.append("a.class_id = %(class_id)s::smallint")  # an int4 would lose the index of class and place
+    found += _time_conditions(collection, asked.during is not None, asked.as_of is not None)
+    if asked.box is not None:
+        srid, column = asked.box.srid, f"a.{collection.geometry}"
+        box = _BOX[asked.box.crosses].format(srid=f"{srid:d}")
+        if srid == asked.working_srid and collection.metric:
+            column = f"a.{collection.metric}"
+        elif srid != STORED_SRID:
+            box = f"ST_Transform(ST_Segmentize({box}, 1000), {STORED_SRID:d})"
+        if collection.shape == "point" and not asked.box.crosses and srid == STORED_SRID:
+            found.append(f"{column} && {box}")
+        else:
+            found.append(f"ST_Intersects({column}, {box})")
+        if metric:
+            found.append(
+                f"a.{collection.metric} && ST_MakeEnvelope(%(m_west)s, %(m_south)s, %(m_east)s, %(m_north)s,"
+                f" {asked.working_srid:d})"
+            )
+    if asked.area.grid_ids is not None and collection.area_grid:
+        found.append(f"{collection.area_grid} = ANY (%(grid_ids)s::integer[])")
+    if asked.area.department_id is not None and collection.area_departments:
+        own = " OR ".join(f"a.{column} = %(department_id)s" for column in collection.area_departments)
+        found.append(f"({own})")
+    return found
+
+
+@lru_cache(maxsize=512)
+def _page_text(
+    source: str, joins: str, key: str, feature: str, conditions: tuple[str, ...], asked_filter: str | None, after: bool,
+    by_box: bool, count: CountMode, table: str | None,
+) -> str:  # fmt: skip
+    """Write a page's statement. table: whose statistics tell how much lies in the box."""
+    where = " AND ".join((*conditions, *([asked_filter] if asked_filter else ()))) or "true"
+    matching = f"FROM {source} a {joins if asked_filter else ''} WHERE {where}"
+    follow = f"AND a.{key} > %(after)s" if after else ""
+    hit = ""
+    if by_box and count == "exact":
+        hit = f"hit AS MATERIALIZED (SELECT a.{key} {matching}),"
+        rows = f"""SELECT a.* FROM (SELECT {key} FROM hit a WHERE true {follow} ORDER BY {key} LIMIT %(limit)s + 1) h
+          JOIN {source} a USING ({key})"""
+        counted = "(SELECT count(*) FROM hit)"
+    else:
+        # OFFSET 0 keeps the planner from walking the whole table in the order of its keys to find a small box.
+        inner = f"(SELECT a.* {matching} OFFSET 0) a WHERE true" if by_box else matching.removeprefix("FROM ")
+        rows = f"SELECT a.* FROM {inner} {follow} ORDER BY a.{key} LIMIT %(limit)s + 1"
+        capped = f"(SELECT FROM {source} a {joins if asked_filter else ''} WHERE {where} LIMIT {COUNTED_UP_TO + 1})"
+        counted = {
+            "auto": f"(SELECT count(*) FROM {capped} c)",
+            "exact": f"(SELECT count(*) {matching})",
+            "none": "NULL::bigint",
+            "estimated": "NULL::bigint" if table is None else _IN_BOX.format(table=table, box=_BOX[False].format(srid=4490)),
+        }[count]
+    return f"""
+WITH {hit} page AS MATERIALIZED ({rows})
+SELECT convert_to(coalesce(string_agg({feature}, ',' ORDER BY a.{key}), ''), 'UTF8'), count(*), max(a.{key}),
+       (SELECT count(*) FROM page), {counted}
+FROM (SELECT * FROM page ORDER BY {key} LIMIT %(limit)s) a {joins}"""
+
+
+# The planner's own statistics of where a table's rows lie, without planning anything.
+_IN_BOX = """(SELECT (reltuples * _postgis_selectivity('twin.{table}'::regclass, 'geom', {box}))::bigint
+   FROM pg_class WHERE oid = 'twin.{table}'::regclass)"""
+
+
+def page_statement(asked: PageAsked) -> tuple[str, dict[str, Any]]:
+    """Give the SQL text and bound values of a page."""
+    collection = asked.collection
+    metres = in_metres(asked.box, asked.working_srid) if asked.box and _needs_metric(asked) else None
+    values = _values(asked, metres)
+    conditions = tuple(_conditions(asked, metres is not None))
+    only_box = len(conditions) == (2 if collection.ends else 1) and collection.geometry == "geom" and asked.as_of is None
+    text = _page_text(
+        source_of(collection, asked.as_of), collection.joins, collection.key,
+        feature_sql(collection, asked.crs, asked.working_srid, asked.properties), conditions,
+        asked.condition.sql if asked.condition else None, asked.after is not None, asked.by_box, asked.count,
+        collection.table if asked.by_box and only_box and asked.condition is None else None,
+    )  # fmt: skip
+    return text, values
+
+
+def _needs_metric(asked: PageAsked) -> bool:
+    return asked.collection.class_id is not None and asked.collection.metric is not None and asked.box is not None
+
+
+def _values(asked: PageAsked, metres: tuple[float, float, float, float] | None) -> dict[str, Any]:
+    values: dict[str, Any] = {"limit": asked.limit}
+    if asked.after is not None:
+        values["after"] = asked.after
+    if asked.collection.class_id is not None:
+        values["class_id"] = asked.collection.class_id
+    if asked.box is not None:
+        box = asked.box
+        values |= {"west": box.west, "south": box.south, "east": box.east, "north": box.north}
+    if metres is not None:
+        values |= dict(zip(("m_west", "m_south", "m_east", "m_north"), metres, strict=True))
+    if asked.during is not None:
+        values |= {"since": asked.during[0], "until": asked.during[1]}
+    if asked.as_of is not None:
+        values["as_of"] = asked.as_of
+    if asked.area.grid_ids is not None:
+        values["grid_ids"] = list(asked.area.grid_ids)
+    if asked.area.department_id is not None:
+        values["department_id"] = asked.area.department_id
+    if asked.condition is not None:
+        values |= asked.condition.values
+    return values
+
+
+async def page_of(connection: psycopg.AsyncConnection[Any], asked: PageAsked) -> Page:
+    """Read one page.
+
+    connection: of role twin_app, autocommit, that may only read. Returns features in the order of their keys.
+    """
+    text, values = page_statement(asked)
+    keeps = asked.keeps_plan
+    async with connection.cursor(binary=True) as cursor:
+        await cursor.execute(text, values, prepare=keeps)
+        row = await cursor.fetchone()
+        assert row is not None  # noqa: S101 - an aggregate always gives a row
+        features, returned, last, found, counted = row
+        more = found > asked.limit
+        if asked.after is None and not more and asked.count != "none":
+            return Page(features, returned, None, returned, exact=True)
+        matched, exact = counted, True
+        if asked.count == "estimated" or (asked.count == "auto" and (counted or 0) > COUNTED_UP_TO):
+            matched = counted if asked.count == "estimated" and counted else await _estimate(cursor, asked)
+            matched, exact = max(matched, returned + more), False
+        return Page(features, returned, last if more else None, matched, exact)
+
+
+async def _estimate(cursor: psycopg.AsyncCursor[Any], asked: PageAsked) -> int:
+    """Ask the planner how many rows it expects."""
+    conditions = _conditions(asked, metric=False)
+    joins = ""
+    if asked.condition is not None:
+        conditions.append(asked.condition.sql)
+        joins = asked.collection.joins
+    where = " AND ".join(conditions) or "true"
+    source = source_of(asked.collection, asked.as_of)
+    text = f"EXPLAIN (FORMAT JSON) SELECT FROM {source} a {joins} WHERE {where}"
+    await psycopg.AsyncClientCursor(cursor.connection).execute("SELECT 1")
+    async with psycopg.AsyncClientCursor(cursor.connection) as explaining:
+        await explaining.execute(text, _values(asked, None))
+        row = await explaining.fetchone()
+    plan = row[0] if row else []
+    return int((json.loads(plan) if isinstance(plan, str) else plan)[0]["Plan"]["Plan Rows"])
+
+
+@lru_cache(maxsize=512)
+def _item_text(collection: Collection, crs: ServedCrs, working_srid: int, conditions: tuple[str, ...], source: str) -> str:
+    tag = "NULL::text" if source.startswith("(") else "a.xmin::text"
+    known = ", extract(epoch FROM a.known_at)::text" if collection.property("known_at") else ", ''"
+    where = " AND ".join((f"a.{collection.key} = %(fid)s::bigint", *conditions))
+    feature = feature_sql(collection, crs, working_srid, None)
+    return f"SELECT convert_to({feature}, 'UTF8'), {tag}{known} FROM {source} a {collection.joins} WHERE {where}"
+
+
+def entity_tag_of(collection: Collection, fid: int, version: str, known: str) -> str:
+    """Make a feature's strong entity tag: each write of its row makes another."""
+    return f'"{collection.table}-{fid}-{version}-{known}"'
+
+
+async def feature_of(connection: psycopg.AsyncConnection[Any], asked: PageAsked, fid: int) -> Feature | None:
+    """Read one feature by its key; None when there is none, or not for the asker. connection: as for page_of."""
+    collection = asked.collection
+    source = source_of(collection, asked.as_of)
+    text = _item_text(collection, asked.crs, asked.working_srid, tuple(_conditions(asked, metric=False)), source)
+    async with connection.cursor(binary=True) as cursor:
+        await cursor.execute(text, {**_values(asked, None), "fid": fid}, prepare=asked.as_of is None)
+        row = await cursor.fetchone()
+    if row is None:
+        return None
+    return Feature(row[0], entity_tag_of(collection, fid, row[1], row[2]) if row[1] else None)
+
+
+EXTENT = """
+SELECT ST_XMin(e), ST_YMin(e), ST_XMax(e), ST_YMax(e)
+FROM (SELECT coalesce(ST_EstimatedExtent('twin', '{table}', '{geometry}')::box2d, NULL) AS e) x WHERE e IS NOT NULL
+"""
+
+
+def now_utc() -> datetime:
+    """Give the present, for questions about it."""
+    return datetime.now(UTC)
