@@ -15,6 +15,7 @@ from api.client_address import KnowClient
 from api.dependencies import Services
 from api.disconnects import CancelWhenGone
 from api.errors import install_error_handlers
+from api.feature_answers import PREFIX
 from api.limits import ApiLimits, LimitRequests
 from api.quick_tiles import AnswerKeptTiles
 from api.rates import LimitRates
@@ -22,8 +23,10 @@ from api.request_log import RequestLog
 from api.routers import (
     auth,
     classes,
+    collections,
     deliveries,
     docs,
+    features,
     health,
     jobs,
     lookup,
@@ -43,6 +46,8 @@ from api.service_settings import ServiceSettings, read_service_settings
 from twin.settings import Settings
 
 ROUTERS = (
+    features,
+    collections,
     auth,
     lookup,
     nearby,
@@ -62,6 +67,7 @@ ROUTERS = (
     metrics,
     docs,
 )
+STANDARDS = (features, collections, tiles)
 
 
 def create_app(
@@ -99,6 +105,9 @@ def create_app(
     install_error_handlers(app)
     for module in ROUTERS:
         app.include_router(module.router)
+    for standard in STANDARDS:  # a client of the standards gets one address, under which all of them lie
+        app.include_router(standard.router, prefix=PREFIX, include_in_schema=False)
+    app.include_router(collections.root)
     for path, mounted in (mounts or {}).items():
         app.mount(path.rstrip("/"), mounted)
     # Added last runs first: the log sees everything, compression is next to the routes.

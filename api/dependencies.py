@@ -18,6 +18,7 @@ from api.kept_tiles import KeptTiles
 from api.limits import ApiLimits
 from api.members import Members
 from api.metrics import Metrics
+from api.quick_reads import QuickReads
 from twin.actions.access import READ_RIGHTS, Reach, Reading, Rights, reading, shipped_rights
 from twin.cluster.server import dsn
 from twin.crs import LonLat
@@ -53,6 +54,7 @@ class Services:
         self.tiles = KeptTiles(settings.city.working_srid)
         self._bounds: tuple[float, CityBounds] | None = None
         self._pool: AsyncConnectionPool[psycopg.AsyncConnection[Any]] | None = None
+        self.quick = QuickReads(dsn(settings, "app"), limits)
 
     def pool_figures(self) -> Mapping[str, int]:
         """Give what the pool of connections says of itself; nothing before the service runs."""
@@ -89,7 +91,7 @@ class Services:
         await pool.open(wait=False)
         self._pool = pool
         try:
-            async with self.tiles.running(dsn(self.settings, "app")):
+            async with self.tiles.running(dsn(self.settings, "app")), self.quick.running():
                 yield
         finally:
             self._pool = None

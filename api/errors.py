@@ -27,12 +27,15 @@ RETRY_AFTER_S = 2
 # The nearest class in the family tree decides. Chinese titles are for the pages; English ones are the docstrings.
 STATUS: dict[type[errors.TwinError], tuple[int, str]] = {
     errors.BadInput: (422, "请求内容有误"),
+    errors.BadQuestion: (400, "参数有误"),
     errors.OutsideCity: (422, "位置不在本区范围内"),
     errors.NotFound: (404, "没有找到"),
     errors.NotAllowed: (403, "无权操作"),
     errors.NotLoggedIn: (401, "请先登录"),
     errors.TooManyTries: (429, "尝试次数过多"),
     errors.Conflict: (409, "与他人的操作冲突"),
+    errors.Stale: (412, "内容已被他人修改"),
+    errors.Unconditional: (428, "须注明所改的版本"),
     errors.DatabaseUnavailable: (503, "数据库暂时无法连接"),
     errors.DatabaseTooNew: (503, "数据库版本比程序新"),
     errors.MissingSoftware: (503, "服务器缺少所需软件"),

@@ -33,6 +33,10 @@ class BadInput(TwinError):
     """What was given cannot be used as it is."""
 
 
+class BadQuestion(BadInput):
+    """A parameter is unknown or has a value that it cannot have."""
+
+
 class NotFound(TwinError):
     """What was asked for is not there, or not the caller's to see."""
 
@@ -85,6 +89,14 @@ class NoSpace(TwinError):
 
 class Conflict(TwinError):
     """Someone else is doing or has done this already."""
+
+
+class Stale(Conflict):
+    """What was to be changed has been changed by somebody else since it was read."""
+
+
+class Unconditional(TwinError):
+    """A change must say which version of the thing it is meant for."""
 
 
 class SchedulerUnavailable(TwinError):

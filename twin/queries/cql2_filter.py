@@ -101,7 +101,8 @@ def refuse(what: str, do: str | None = None) -> BadInput:
 def compile_filter(tree: Any, collection: Collection, crs: ServedCrs) -> Condition:
     """Compile a CQL2 tree to SQL over a collection's row.
 
-    tree: its JSON form. crs: of the coordinates in it. Raises BadInput for unknown properties, operators and wrong types.
+    tree: its JSON form. crs: of the coordinates in it. Raises BadInput for unknown properties and operators and for
+    wrong types.
     """
     compiler = _Compiler(collection, crs)
     part = compiler.part(tree)
@@ -265,10 +266,10 @@ class _Compiler:
     def _as_integers(self, left: Part, right: Part) -> tuple[Part, Part]:
         """Compare whole numbers as such, so that an index of them can be used."""
         for one, other in ((left, right), (right, left)):
-            if one.integer and other.literal is not None and float(other.literal).is_integer():
-                if abs(other.literal) < 2**53:
-                    whole = Part(self.bind(int(other.literal), "bigint"), "number")
-                    return (one, whole) if one is left else (whole, one)
+            number = other.literal
+            if one.integer and number is not None and float(number).is_integer() and abs(number) < 2**53:
+                whole = Part(self.bind(int(number), "bigint"), "number")
+                return (one, whole) if one is left else (whole, one)
         return Part(_number(left), "number"), Part(_number(right), "number")
 
     def _spatial(self, name: str, left: Part, right: Part) -> Part:
@@ -345,7 +346,9 @@ def _plain_geometry(node: dict[str, Any], north_first: bool) -> dict[str, Any]:
     """Keep type and coordinates only, longitude or easting first. Raises BadInput for what is no GeoJSON geometry."""
     if node["type"] == "GeometryCollection":
         inside = node.get("geometries")
-        if not isinstance(inside, list) or not all(isinstance(one, dict) and one.get("type") in GEOMETRIES for one in inside):
+        if not isinstance(inside, list) or not all(
+            isinstance(one, dict) and one.get("type") in GEOMETRIES for one in inside
+        ):
             raise refuse("a geometry collection has no geometries")
         return {"type": node["type"], "geometries": [_plain_geometry(one, north_first) for one in inside]}
     return {"type": node["type"], "coordinates": _coordinates(node.get("coordinates"), north_first)}

@@ -108,7 +108,7 @@ def read_box(text: str, crs: ServedCrs) -> Box:
     low, high = numbers[:2], numbers[half : half + 2]
     if crs.north_first:
         low, high = low[::-1], high[::-1]
-    box = Box(*low, *high, srid=crs.srid)
+    box = Box(low[0], low[1], high[0], high[1], crs.srid)
     if box.south > box.north or (crs.metric and box.west > box.east):
         raise BadInput("the box's first corner is not its lower left", where="bbox", do="Mind the CRS's axis order")
     if not crs.metric and (abs(box.south) > 90 or abs(box.north) > 90 or max(abs(box.west), abs(box.east)) > 360):

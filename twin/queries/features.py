@@ -1,8 +1,8 @@
 """Pages of features and single features, made as JSON bytes in the database.
 
 Pages go by key: each says the last key it holds, and the next begins after it, so that rows that come or go meanwhile
-neither repeat others nor hide them. A page and its count are one statement; a question asked for the second time has its
-text and its plan already.
+neither repeat others nor hide them. A page and its count are one statement; a question asked for the second time has
+its text and its plan already.
 """
 
 from __future__ import annotations
@@ -10,12 +10,13 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from functools import lru_cache
 from typing import Any, Literal
 
 import psycopg
 
+from twin.errors import BadInput
 from twin.queries.cql2_filter import Condition
 from twin.queries.feature_collections import Collection
 from twin.queries.feature_crs import STORED_SRID, Box, ServedCrs, in_metres
@@ -36,10 +37,11 @@ _BOX = {
 
 @dataclass(frozen=True)
 class Area:
-    """Where somebody may look: everywhere (None), or in these unit grids, or at what a department answers for."""
+    """Where somebody may look: everywhere, or in some unit grids and at what a department answers for."""
 
-    grid_ids: Sequence[int] | None = None
+    everything: bool = True
     department_id: int | None = None
+    grid_ids: Sequence[int] = ()
 
 
 EVERYWHERE = Area()
@@ -168,12 +170,14 @@ def _conditions(asked: PageAsked, metric: bool) -> list[str]:
                 f"a.{collection.metric} && ST_MakeEnvelope(%(m_west)s, %(m_south)s, %(m_east)s, %(m_north)s,"
                 f" {asked.working_srid:d})"
             )
-    if asked.area.grid_ids is not None and collection.area_grid:
-        found.append(f"{collection.area_grid} = ANY (%(grid_ids)s::integer[])")
-    if asked.area.department_id is not None and collection.area_departments:
-        own = " OR ".join(f"a.{column} = %(department_id)s" for column in collection.area_departments)
-        found.append(f"({own})")
-    return found
+    return found if asked.area.everything else [*found, _within(collection)]
+
+
+def _within(collection: Collection) -> str:
+    own = [f"a.{column} = %(department_id)s::integer" for column in collection.area_departments]
+    if collection.area_grid:
+        own.append(f"{collection.area_grid} = ANY (%(grid_ids)s::integer[])")
+    return "(" + " OR ".join(own) + ")" if own else "false"
 
 
 @lru_cache(maxsize=512)
@@ -200,7 +204,9 @@ def _page_text(
             "auto": f"(SELECT count(*) FROM {capped} c)",
             "exact": f"(SELECT count(*) {matching})",
             "none": "NULL::bigint",
-            "estimated": "NULL::bigint" if table is None else _IN_BOX.format(table=table, box=_BOX[False].format(srid=4490)),
+            "estimated": "NULL::bigint"
+            if table is None
+            else _IN_BOX.format(table=table, box=_BOX[False].format(srid=4490)),
         }[count]
     return f"""
 WITH {hit} page AS MATERIALIZED ({rows})
@@ -220,7 +226,9 @@ def page_statement(asked: PageAsked) -> tuple[str, dict[str, Any]]:
     metres = in_metres(asked.box, asked.working_srid) if asked.box and _needs_metric(asked) else None
     values = _values(asked, metres)
     conditions = tuple(_conditions(asked, metres is not None))
-    only_box = len(conditions) == (2 if collection.ends else 1) and collection.geometry == "geom" and asked.as_of is None
+    only_box = (
+        len(conditions) == (2 if collection.ends else 1) and collection.geometry == "geom" and asked.as_of is None
+    )
     text = _page_text(
         source_of(collection, asked.as_of), collection.joins, collection.key,
         feature_sql(collection, asked.crs, asked.working_srid, asked.properties), conditions,
@@ -249,35 +257,34 @@ def _values(asked: PageAsked, metres: tuple[float, float, float, float] | None) 
         values |= {"since": asked.during[0], "until": asked.during[1]}
     if asked.as_of is not None:
         values["as_of"] = asked.as_of
-    if asked.area.grid_ids is not None:
-        values["grid_ids"] = list(asked.area.grid_ids)
-    if asked.area.department_id is not None:
-        values["department_id"] = asked.area.department_id
+    if not asked.area.everything:
+        values |= {"grid_ids": list(asked.area.grid_ids), "department_id": asked.area.department_id}
     if asked.condition is not None:
         values |= asked.condition.values
     return values
 
 
-async def page_of(connection: psycopg.AsyncConnection[Any], asked: PageAsked) -> Page:
+async def page_of(cursor: psycopg.AsyncCursor[Any], asked: PageAsked) -> Page:
     """Read one page.
 
-    connection: of role twin_app, autocommit, that may only read. Returns features in the order of their keys.
+    cursor: binary, of a connection that may only read; where `keeps_plan` holds, one that keeps plans.
+    Returns features in the order of their keys. Raises BadInput when the filter cannot be worked out for some row.
     """
     text, values = page_statement(asked)
-    keeps = asked.keeps_plan
-    async with connection.cursor(binary=True) as cursor:
-        await cursor.execute(text, values, prepare=keeps)
-        row = await cursor.fetchone()
-        assert row is not None  # noqa: S101 - an aggregate always gives a row
-        features, returned, last, found, counted = row
-        more = found > asked.limit
-        if asked.after is None and not more and asked.count != "none":
-            return Page(features, returned, None, returned, exact=True)
-        matched, exact = counted, True
-        if asked.count == "estimated" or (asked.count == "auto" and (counted or 0) > COUNTED_UP_TO):
-            matched = counted if asked.count == "estimated" and counted else await _estimate(cursor, asked)
-            matched, exact = max(matched, returned + more), False
-        return Page(features, returned, last if more else None, matched, exact)
+    try:
+        await cursor.execute(text, values, prepare=asked.keeps_plan)
+    except psycopg.DataError as error:
+        raise BadInput("the filter cannot be worked out for every feature", where="filter") from error
+    row = await cursor.fetchone()
+    assert row is not None  # noqa: S101 - an aggregate always gives a row
+    features, returned, last, found, counted = row
+    more = found > asked.limit
+    if asked.after is None and not more and asked.count != "none":
+        return Page(features, returned, None, returned, exact=True)
+    if asked.count == "estimated" or (asked.count == "auto" and counted > COUNTED_UP_TO):
+        estimate = counted if asked.count == "estimated" and counted is not None else await _estimate(cursor, asked)
+        return Page(features, returned, last if more else None, max(estimate, returned + more), exact=False)
+    return Page(features, returned, last if more else None, counted, exact=True)
 
 
 async def _estimate(cursor: psycopg.AsyncCursor[Any], asked: PageAsked) -> int:
@@ -289,22 +296,21 @@ async def _estimate(cursor: psycopg.AsyncCursor[Any], asked: PageAsked) -> int:
         joins = asked.collection.joins
     where = " AND ".join(conditions) or "true"
     source = source_of(asked.collection, asked.as_of)
-    text = f"EXPLAIN (FORMAT JSON) SELECT FROM {source} a {joins} WHERE {where}"
-    await psycopg.AsyncClientCursor(cursor.connection).execute("SELECT 1")
-    async with psycopg.AsyncClientCursor(cursor.connection) as explaining:
-        await explaining.execute(text, _values(asked, None))
-        row = await explaining.fetchone()
+    values = _values(asked, None)
+    await cursor.execute(f"EXPLAIN (FORMAT JSON) SELECT FROM {source} a {joins} WHERE {where}", values, prepare=False)
+    row = await cursor.fetchone()
     plan = row[0] if row else []
     return int((json.loads(plan) if isinstance(plan, str) else plan)[0]["Plan"]["Plan Rows"])
 
 
 @lru_cache(maxsize=512)
-def _item_text(collection: Collection, crs: ServedCrs, working_srid: int, conditions: tuple[str, ...], source: str) -> str:
+def _item_text(
+    collection_id: str, key: str, joins: str, feature: str, conditions: tuple[str, ...], source: str, known: bool
+) -> str:
     tag = "NULL::text" if source.startswith("(") else "a.xmin::text"
-    known = ", extract(epoch FROM a.known_at)::text" if collection.property("known_at") else ", ''"
-    where = " AND ".join((f"a.{collection.key} = %(fid)s::bigint", *conditions))
-    feature = feature_sql(collection, crs, working_srid, None)
-    return f"SELECT convert_to({feature}, 'UTF8'), {tag}{known} FROM {source} a {collection.joins} WHERE {where}"
+    since = "extract(epoch FROM a.known_at)::text" if known else "''"
+    where = " AND ".join((f"a.{key} = %(fid)s::bigint", *conditions))
+    return f"SELECT convert_to({feature}, 'UTF8'), {tag}, {since} FROM {source} a {joins} WHERE {where}"
 
 
 def entity_tag_of(collection: Collection, fid: int, version: str, known: str) -> str:
@@ -312,25 +318,16 @@ def entity_tag_of(collection: Collection, fid: int, version: str, known: str) ->
     return f'"{collection.table}-{fid}-{version}-{known}"'
 
 
-async def feature_of(connection: psycopg.AsyncConnection[Any], asked: PageAsked, fid: int) -> Feature | None:
-    """Read one feature by its key; None when there is none, or not for the asker. connection: as for page_of."""
+async def feature_of(cursor: psycopg.AsyncCursor[Any], asked: PageAsked, fid: int) -> Feature | None:
+    """Read one feature by its key; None when there is none, or not for the asker. cursor: as for page_of."""
     collection = asked.collection
+    feature = feature_sql(collection, asked.crs, asked.working_srid, None)
+    conditions = tuple(_conditions(asked, metric=False))
+    known = collection.property("known_at") is not None
     source = source_of(collection, asked.as_of)
-    text = _item_text(collection, asked.crs, asked.working_srid, tuple(_conditions(asked, metric=False)), source)
-    async with connection.cursor(binary=True) as cursor:
-        await cursor.execute(text, {**_values(asked, None), "fid": fid}, prepare=asked.as_of is None)
-        row = await cursor.fetchone()
+    text = _item_text(collection.id, collection.key, collection.joins, feature, conditions, source, known)
+    await cursor.execute(text, {**_values(asked, None), "fid": fid}, prepare=asked.keeps_plan)
+    row = await cursor.fetchone()
     if row is None:
         return None
     return Feature(row[0], entity_tag_of(collection, fid, row[1], row[2]) if row[1] else None)
-
-
-EXTENT = """
-SELECT ST_XMin(e), ST_YMin(e), ST_XMax(e), ST_YMax(e)
-FROM (SELECT coalesce(ST_EstimatedExtent('twin', '{table}', '{geometry}')::box2d, NULL) AS e) x WHERE e IS NOT NULL
-"""
-
-
-def now_utc() -> datetime:
-    """Give the present, for questions about it."""
-    return datetime.now(UTC)

@@ -1,0 +1,76 @@
+"""Questions answered by one statement whose plan is kept: no transaction around it, no setting before it.
+
+Such questions read public tables only, which no row policy guards; who may ask is judged before, in memory. Anything
+that touches private rows goes through `Services.reading`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from typing import Any, TypeVar
+
+import psycopg
+from psycopg_pool import AsyncConnectionPool
+
+from api.limits import ApiLimits
+
+Result = TypeVar("Result")
+SETTINGS = """
+SELECT set_config('statement_timeout', %s, false), set_config('default_transaction_read_only', 'on', false),
+       set_config('plan_cache_mode', 'force_generic_plan', false), set_config('timezone', 'UTC', false)
+"""
+
+
+class QuickReads:
+    """A pool of connections that only read and keep their plans."""
+
+    def __init__(self, address: str, limits: ApiLimits) -> None:
+        """address: of the database, for role twin_app. Nothing is opened before `running`."""
+        self._address, self._limits = address, limits
+        self._pool: AsyncConnectionPool[psycopg.AsyncConnection[Any]] | None = None
+
+    @asynccontextmanager
+    async def running(self) -> AsyncIterator[None]:
+        """Keep the pool; the database may be away now and come back later."""
+        limits = self._limits
+        pool: AsyncConnectionPool[psycopg.AsyncConnection[Any]] = AsyncConnectionPool(
+            self._address,
+            min_size=1,
+            max_size=limits.pool_max,
+            timeout=limits.pool_wait_s,
+            max_waiting=limits.pool_waiting,
+            reconnect_timeout=limits.pool_wait_s,
+            configure=self._configure,
+            kwargs={"autocommit": True},
+            open=False,
+            name="twin-api-quick",
+        )
+        await pool.open(wait=False)
+        self._pool = pool
+        try:
+            yield
+        finally:
+            self._pool = None
+            await pool.close(timeout=limits.pool_wait_s)
+
+    async def _configure(self, connection: psycopg.AsyncConnection[Any]) -> None:
+        connection.prepared_max = 400
+        await connection.execute(SETTINGS, (str(int(self._limits.statement_s * 1000)),))
+
+    async def ask(self, read: Callable[[psycopg.AsyncCursor[Any]], Awaitable[Result]]) -> Result:
+        """Answer one question; a connection that was lost while it lay idle is replaced by another.
+
+        Raises psycopg's OperationalError (PoolTimeout, TooManyRequests) when there is no connection to be had.
+        """
+        if self._pool is None:
+            raise psycopg.OperationalError("the service is not running")
+        for last in (*[False] * self._limits.pool_max, True):
+            async with self._pool.connection() as connection:
+                try:
+                    async with connection.cursor(binary=True) as cursor:
+                        return await read(cursor)
+                except psycopg.OperationalError:
+                    if last or not connection.closed:
+                        raise
+        raise AssertionError
