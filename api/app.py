@@ -67,7 +67,7 @@ ROUTERS = (
     metrics,
     docs,
 )
-STANDARDS = (features, collections, tiles)
+STANDARDS = (features, collections, tiles, tilesets)
 
 
 def create_app(
