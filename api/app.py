@@ -21,6 +21,7 @@ from api.quick_tiles import AnswerKeptTiles
 from api.rates import LimitRates
 from api.request_log import RequestLog
 from api.routers import (
+    audit,
     auth,
     classes,
     collections,
@@ -32,6 +33,7 @@ from api.routers import (
     lookup,
     metrics,
     nearby,
+    people,
     rasters,
     records,
     review,
@@ -56,7 +58,9 @@ ROUTERS = (
     classes,
     surveys,
     records,
+    people,
     review,
+    audit,
     deliveries,
     jobs,
     rasters,

@@ -20,6 +20,7 @@ from api.members import Members
 from api.metrics import Metrics
 from api.quick_reads import QuickReads
 from twin.actions.access import READ_RIGHTS, Reach, Reading, Rights, reading, shipped_rights
+from twin.actions.audit_writer import AuditWriter
 from twin.cluster.server import dsn
 from twin.crs import LonLat
 from twin.personal.keyring import remember_keys
@@ -28,7 +29,7 @@ from twin.queries.imagery import OpenSurveys
 from twin.queries.kept_plans import KEEP_PLANS
 from twin.queries.lookup import LookupAsked, lookup_statement
 from twin.queries.place_asked import place_asked
-from twin.session import Actor
+from twin.session import SET_ACTOR, Actor, actor_settings
 from twin.settings import Settings
 
 BOUNDS_KEPT_S = 30.0
@@ -133,6 +134,26 @@ class Services:
             raise psycopg.OperationalError("the service is not running")
         async with self._pool.connection() as connection:
             yield connection
+
+    @asynccontextmanager
+    async def connection(self) -> AsyncIterator[psycopg.AsyncConnection[Any]]:
+        """Lend a connection of the pool, idle. Raises psycopg's OperationalError when there is none to be had."""
+        if self._pool is None:
+            raise psycopg.OperationalError("the service is not running")
+        async with self._pool.connection() as connection:
+            yield connection
+
+    @asynccontextmanager
+    async def writing(self, actor: Actor) -> AsyncIterator[psycopg.AsyncCursor[Any]]:
+        """Open a transaction that may write on someone's behalf; it is kept when this ends without an error."""
+        async with self.connection() as connection, connection.transaction(), connection.cursor() as cursor:
+            await cursor.execute(SET_ACTOR, actor_settings(actor))
+            yield cursor
+
+    @cached_property
+    def audit(self) -> AuditWriter:
+        """Writes into the audit, many entries at once where many wait."""
+        return AuditWriter(self.connection, self.settings.data_dir)
 
     async def fresh_rights(self) -> Rights:
         """Give the rights as they stand in the database, looked up again when they have changed.

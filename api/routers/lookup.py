@@ -68,8 +68,11 @@ async def lookup(
 
     Every value carries its evidence: file and row of a delivery, or survey and photo, when, how sure, who confirmed.
     """
+    people: list[str] = []
     async with services.reading(asker) as asking:
         place = await place_in_city(services, asking, lon, lat)
         asked = LookupAsked(place, height_m, radius_m, moment(services, as_of))
-        body = await look_up(asking.cursor, asked, asking.sight, services.surveys, asker.role)
+        body = await look_up(asking.cursor, asked, asking.sight, services.surveys, asker.role, people)
+    if people:  # who looked at whom stands in the audit before anybody sees the answer
+        await services.audit.write(asker, "people.seen", None, {"persons": people, "masked": True})
     return Response(body, headers={"Cache-Control": KEEP_NOTHING}, media_type="application/json")

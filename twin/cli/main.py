@@ -14,6 +14,7 @@ from twin.cli import (
     address,
     area,
     ask,
+    audit,
     classes,
     db,
     demo,
@@ -47,6 +48,7 @@ app.add_typer(address.app, name="address", help="Standard addresses: other texts
 app.add_typer(export.app, name="export", help="The city's buildings and assets as files.")
 app.add_typer(grid.app, name="grid", help="Unit grids and management grids.")
 app.add_typer(responsibility.app, name="responsibility", help="Who supervises, owns and maintains what, where.")
+app.add_typer(audit.app, name="audit", help="Who did and saw what: read it, check it, keep it.")
 app.add_typer(key.app, name="key", help="The keys of personal data, kept outside the database.")
 app.add_typer(classes.app, name="classes", help="The 108 classes and what departments' words mean.")
 app.add_typer(user.app, name="user", help="Accounts of people: who logs in, and as what.")

@@ -67,3 +67,29 @@ class AuditEntry(Base):
     detail: Mapped[Json] = mapped_column(server_default=FetchedValue())
     previous_hash: Mapped[bytes]
     hash: Mapped[bytes]
+
+
+class SubjectKey(Base):
+    """The key of what the audit says about somebody in words, sealed; erasing somebody destroys it."""
+
+    __tablename__ = "subject_key"
+    __table_args__ = {"schema": "audit"}  # noqa: RUF012
+
+    subject: Mapped[str] = mapped_column(primary_key=True)
+    sealed: Mapped[bytes]
+    made_at: Mapped[datetime] = mapped_column(server_default=FetchedValue())
+
+
+class PutAway(Base):
+    """Audit entries put into an archive: the chain goes on from the last of them."""
+
+    __tablename__ = "put_away"
+    __table_args__ = {"schema": "audit"}  # noqa: RUF012
+
+    last_id: Mapped[Big] = mapped_column(primary_key=True, autoincrement=False)
+    last_hash: Mapped[bytes]
+    first_id: Mapped[Big]
+    archive: Mapped[str]
+    archive_sha256: Mapped[str]
+    at: Mapped[datetime] = mapped_column(server_default=FetchedValue())
+    put_away_by: Mapped[str]

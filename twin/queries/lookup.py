@@ -59,18 +59,26 @@ def lookup_statement(asked: LookupAsked, sight: Sight) -> tuple[str, dict[str, A
 
 
 async def look_up(
-    cursor: psycopg.AsyncCursor[Any], asked: LookupAsked, sight: Sight, surveys: OpenSurveys, role: str
+    cursor: psycopg.AsyncCursor[Any],
+    asked: LookupAsked,
+    sight: Sight,
+    surveys: OpenSurveys,
+    role: str,
+    people: list[str] | None = None,
 ) -> bytes:
     """Answer what is known at a place, as JSON bytes (the shape of GET /lookup).
 
     cursor: inside a transaction on the asker's behalf. sight: what that asker may see. role: said in the answer.
+    people: gets the codes of those of whom the answer shows something personal, masked.
     """
     await cursor.execute(KEEP_PLANS)
     await cursor.execute(*lookup_statement(asked, sight))
     row = await cursor.fetchone()
     assert row is not None  # noqa: S101 - the statement starts from one row
     texts = dict(zip(PARTS, row, strict=False))
-    texts["entities"], _ = mask_entities(texts["entities"] or "null", keys_if_there(cursor.connection))
+    texts["entities"], shown = mask_entities(texts["entities"] or "null", keys_if_there(cursor.connection))
+    if people is not None:
+        people += shown
     listed: list[dict[str, Any]] = row[len(PARTS)]
     photo_sets = [await surveys.photos(cursor, survey) for survey in listed]
     position = asked.place.position
