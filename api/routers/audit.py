@@ -20,7 +20,10 @@ from api.routers.lookup import moment
 from twin.queries.audit_log import COLUMNS, AuditAsked, audit_page
 
 router = APIRouter(tags=["Audit 审计"])
-Time = Annotated[datetime | None, Query(examples=["2026-11-28T08:00:00+08:00"])]
+Time = Annotated[
+    datetime | None,
+    Query(description="RFC 3339; without a zone the city's own 时间", examples=["2026-11-28T08:00:00+08:00"]),
+]
 PRIVATE = {"Cache-Control": KEEP_NOTHING}
 
 

@@ -61,7 +61,7 @@ async def reveal_entity(
     services: ServicesOf,
     asker: Asker,
     reach: ReachOf,
-    code: Annotated[str, Path(max_length=60, examples=["E03-0a1b2c3d4e5f6071"])],
+    code: Annotated[str, Path(max_length=60, description="The entity's code 编码", examples=["E03-0a1b2c3d4e5f6071"])],
     asked: RevealAsked,
 ) -> Response:
     """Fields of a person, household or enterprise in clear. Who looked at whom, and why, is kept in the audit first."""
@@ -78,7 +78,7 @@ async def reveal_record(
     services: ServicesOf,
     asker: Asker,
     reach: ReachOf,
-    record_id: Annotated[int, Path(ge=1, le=2**63 - 1, examples=[42])],
+    record_id: Annotated[int, Path(ge=1, le=2**63 - 1, description="The record's key", examples=[42])],
     asked: RevealAsked,
 ) -> Response:
     """Contact, phone, whole address and what was written in a department's record, in clear."""

@@ -23,10 +23,10 @@ def test_an_entry_knows_who_asked_in_which_role_and_what_for(database: Database)
         cursor.execute(
             "INSERT INTO audit.log (actor, role, action, detail) VALUES ('someone', 'planner', 'export', '{}')"
         )
-    rows = database.fetch("SELECT audit_id, actor, role, action, purpose, request_id FROM audit.log ORDER BY 1")
-    assert rows == [
-        (1, "officer", "officer", "read_private", "inspection", "r-1"),
-        (2, "someone", "planner", "export", "inspection", "r-1"),
+    rows = database.fetch("SELECT actor, role, action, purpose, request_id FROM audit.log ORDER BY audit_id")
+    assert rows[-2:] == [
+        ("officer", "officer", "read_private", "inspection", "r-1"),
+        ("someone", "planner", "export", "inspection", "r-1"),
     ]
 
 
@@ -66,9 +66,12 @@ def test_tampering_by_a_superuser_is_noticed(database: Database, tampering: str,
 
 
 def test_writers_at_once_make_one_chain(database: Database) -> None:
+    [(before,)] = database.fetch("SELECT count(*) FROM audit.log")  # an upgrade writes down the rights it brings
     threads = [threading.Thread(target=lambda: [write(database, "look") for _ in range(10)]) for _ in range(4)]
     for thread in threads:
         thread.start()
     for thread in threads:
         thread.join()
-    assert database.fetch("SELECT count(*), max(audit_id), audit.first_broken() FROM audit.log") == [(40, 40, None)]
+    assert database.fetch("SELECT count(*), max(audit_id), audit.first_broken() FROM audit.log") == [
+        (before + 40, before + 40, None)
+    ]
