@@ -23,6 +23,7 @@ from api.request_log import RequestLog
 from api.routers import (
     audit,
     auth,
+    cityjson,
     classes,
     collections,
     deliveries,
@@ -67,6 +68,7 @@ ROUTERS = (
     tiles,
     tiles3d,
     tilesets,
+    cityjson,
     health,
     metrics,
     docs,

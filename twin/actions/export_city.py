@@ -119,7 +119,7 @@ def _write_city_json(buildings: list[GivenBuilding], city: CitySettings, path: P
     target, vertical = _system_of(solid, city, crs)
     file = CityJsonFile(target, vertical)
     for item in solid:
-        file.add(item, _mover(city.working_srid, target))
+        file.add(item, mover(city.working_srid, target))
     with _in_place(path) as temporary:
         temporary.write_bytes(orjson.dumps(file.document()))
     return Exported(len(solid), len(buildings) - len(solid), target)
@@ -150,7 +150,7 @@ def _system_of(buildings: list[GivenBuilding], city: CitySettings, crs: str | No
     return wanted, datums.pop()
 
 
-def _mover(working_srid: int, target: str) -> Move:
+def mover(working_srid: int, target: str) -> Move:
     """Give what moves corners (N, 3) from the working CRS to another; heights stay."""
     source = f"EPSG:{working_srid}"
     if target == source:
@@ -169,7 +169,7 @@ def _write_map(
 ) -> Exported:
     """Write rows with a shape (WKB, working CRS) as a map file, a part at a time."""
     target = crs if crs not in (None, SOURCE) else GEOGRAPHIC if form == "geojson" else f"EPSG:{city.working_srid}"
-    move = _mover(city.working_srid, str(target))
+    move = mover(city.working_srid, str(target))
     count = 0
     with _in_place(path) as temporary:
         for piece in _pieces(rows):

@@ -16,6 +16,8 @@ SCALE_M = 0.001
 SCALE_DEGREES = 1e-9
 IS_PART = ("BuildingPart", "BuildingInstallation", "BuildingUnit", "BuildingStorey", "BuildingRoom", "Storey")
 KINDS = ("Building", *IS_PART)
+SURFACES = ("GroundSurface", "WallSurface", "RoofSurface")
+LEVEL = 0.2  # cosine of the steepest roof, some 78 degrees
 SOLID_GROUPS = ("MultiSolid", "CompositeSolid")
 Move = Callable[[Points], Points]
 
@@ -85,22 +87,41 @@ class CityJsonFile:
     def document(self) -> dict[str, Any]:
         """Give the whole file: corners within half a millimetre (half a billionth of a degree) of what they are."""
         points = np.vstack([np.zeros((0, 3)), *self._rings])
-        scale = np.array([self._scale, self._scale, SCALE_M])
         offset = np.floor(points.min(axis=0)) if len(points) else np.zeros(3)
-        whole = np.rint((points - offset) / scale).astype(np.int64)
+        objects, vertices = self._written(points, offset)
+        head = self.head(offset)
+        if len(points):
+            extent = [*points.min(axis=0).tolist(), *points.max(axis=0).tolist()]
+            head["metadata"] = {"geographicalExtent": extent, **head["metadata"]}
+        return {**head, "CityObjects": objects, "vertices": vertices}
+
+    def head(self, offset: Points) -> dict[str, Any]:
+        """Give the first line of a CityJSONSeq: the system and how corners are written, no objects.
+
+        offset: (3,), what all corners are written relative to. Source: CityJSON 2.0.1, section 9.
+        """
+        metadata: dict[str, Any] = {}
+        if system := reference_system(self._crs, self._vertical):
+            metadata["referenceSystem"] = system
+        if self._vertical:
+            metadata["title"] = f"buildings; heights in {self._vertical}"
+        scale = [self._scale, self._scale, SCALE_M]
+        return {
+            "type": "CityJSON", "version": "2.0", "metadata": metadata,
+            "transform": {"scale": scale, "translate": offset.tolist()}, "CityObjects": {}, "vertices": [],
+        }  # fmt: skip
+
+    def feature(self, offset: Points) -> dict[str, Any]:
+        """Give what was added as one further line of a CityJSONSeq. offset: as in its head."""
+        objects, vertices = self._written(np.vstack([np.zeros((0, 3)), *self._rings]), offset)
+        return {"type": "CityJSONFeature", "id": next(iter(objects)), "CityObjects": objects, "vertices": vertices}
+
+    def _written(self, points: Points, offset: Points) -> tuple[Any, list[list[int]]]:
+        whole = np.rint((points - offset) / np.array([self._scale, self._scale, SCALE_M])).astype(np.int64)
         unique, index = np.unique(whole, axis=0, return_inverse=True)
         ends = np.cumsum([len(ring) for ring in self._rings], dtype=np.int64)[:-1]
         rings = [part.tolist() for part in np.split(index.reshape(-1), ends)]
-        metadata: dict[str, Any] = {}
-        if len(points):
-            metadata["geographicalExtent"] = [*points.min(axis=0).tolist(), *points.max(axis=0).tolist()]
-        if system := reference_system(self._crs, self._vertical):
-            metadata["referenceSystem"] = system
-        return {
-            "type": "CityJSON", "version": "2.0", "metadata": metadata,
-            "transform": {"scale": scale.tolist(), "translate": offset.tolist()},
-            "CityObjects": _numbered(self._objects, rings), "vertices": unique.tolist(),
-        }  # fmt: skip
+        return _numbered(self._objects, rings), unique.tolist()
 
 
 class _Ring(int):
@@ -124,8 +145,16 @@ def _kind(part: dict[str, Any], at: int) -> str:
 def _plain_part(building: GivenBuilding, solid: Polyhedron) -> dict[str, Any]:
     return {
         "id": building.code, "type": "Building", "attributes": building.attributes(), "geometry": "Solid",
-        "lod": building.lod, "shells": [len(solid.faces)], "surfaces": [], "values": [],
+        "lod": building.lod, "shells": [len(solid.faces)],
+        "surfaces": [{"type": kind} for kind in SURFACES], "values": [_surface(face[0]) for face in solid.faces],
     }  # fmt: skip
+
+
+def _surface(ring: Points) -> int:
+    """Say which of SURFACES a face is, by the way it looks: its outline turns left seen from outside."""
+    x, y, z = np.sum(np.cross(ring - ring[0], np.roll(ring, -1, axis=0) - ring[0]), axis=0)
+    steep = abs(z) < LEVEL * np.sqrt(x * x + y * y + z * z)
+    return SURFACES.index("WallSurface" if steep else "RoofSurface" if z > 0 else "GroundSurface")
 
 
 def reference_system(crs: str, vertical_datum: str | None) -> str | None:
