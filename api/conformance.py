@@ -7,6 +7,8 @@ _PART2 = "http://www.opengis.net/spec/ogcapi-features-2/1.0/conf/"
 _PART3 = "http://www.opengis.net/spec/ogcapi-features-3/1.0/conf/"
 _PART4 = "http://www.opengis.net/spec/ogcapi-features-4/1.0/conf/"
 _CQL2 = "http://www.opengis.net/spec/cql2/1.0/conf/"
+_TILES = "http://www.opengis.net/spec/ogcapi-tiles-1/1.0/conf/"
+_TMS = "http://www.opengis.net/spec/tms/2.0/conf/"
 _COMMON = "http://www.opengis.net/spec/ogcapi-common-1/1.0/conf/"
 
 FEATURES = [
@@ -21,4 +23,8 @@ FEATURES = [
     )),
 ]  # fmt: skip
 EDITING = [_PART4 + name for name in ("create-replace-delete", "update", "optimistic-locking-etags", "features")]
-CONFORMS_TO = [*FEATURES]
+TILES = [
+    *(_TILES + name for name in ("core", "tileset", "tilesets-list", "geodata-tilesets", "mvt", "oas30")),
+    *(_TMS + name for name in ("tilematrixset", "json-tilematrixset", "json-tilesetmetadata")),
+]
+CONFORMS_TO = [*FEATURES, *TILES]

@@ -11,6 +11,7 @@ import orjson
 from fastapi import Request, Response
 from starlette.types import Scope
 
+from api.tilesets import TILESETS_VECTOR, has_tiles
 from twin.queries.feature_collections import Collection
 from twin.queries.feature_crs import CRS84, ServedCrs, served
 from twin.queries.features import Page
@@ -81,6 +82,8 @@ def described(base: str, collection: Collection, working_srid: int) -> dict[str,
         link("self", f"{where}?f=json", JSON, "This collection"),
         link("alternate", f"{where}?f=html", HTML, "This collection as a page"),
     ]
+    if has_tiles(collection.id):
+        links.append(link(TILESETS_VECTOR, f"{where}/tiles", JSON, "矢量瓦片 Vector tiles"))
     return {
         "id": collection.id,
         "title": f"{collection.title_zh} {collection.title_en}",

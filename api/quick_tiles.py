@@ -16,7 +16,7 @@ from api.dependencies import Services
 from api.routers.tiles import TILE_PATH, TILE_TAIL, asked_tile, tile_answer
 
 _ADDRESS = re.compile(
-    r"/collections/([a-z]+(?:-[0-9A-Za-z]{1,20})?)/tiles/WebMercatorQuad/(\d{1,2})/(\d{1,8})/(\d{1,8})"
+    r"(?:/ogc)?/collections/([a-z]+(?:-[0-9A-Za-z]{1,20})?)/tiles/WebMercatorQuad/(\d{1,2})/(\d{1,8})/(\d{1,8})"
 )
 _ASKED_BY_SOMEBODY = (b"authorization", b"cookie")
 

@@ -15,9 +15,9 @@ from fastapi.responses import StreamingResponse
 from api.caching import tagged
 from api.dependencies import Asker, Services, ServicesOf
 from api.documented import answers
+from api.feature_answers import base_of
 from api.needs import needs
 from api.routers.search import read_bbox
-from api.routers.tilesets import root_of
 from twin.actions.export_city import mover
 from twin.crs import read_crs
 from twin.queries.building_models import Box, GivenBuilding, solids_in_box
@@ -86,7 +86,9 @@ async def cityjson(
     answer = tagged(request, body, CITY_JSON)
     if following is not None:
         asked = {**request.query_params, "after": following}
-        answer.headers["Link"] = f'<{root_of(request)}/cityjson?{urlencode(asked)}>; rel="next"; type="{CITY_JSON}"'
+        answer.headers["Link"] = (
+            f'<{base_of(request.scope)}/cityjson?{urlencode(asked)}>; rel="next"; type="{CITY_JSON}"'
+        )
     return answer
 
 

@@ -30,6 +30,7 @@ from api.feature_questions import OF_PAGES, form_of, given
 from api.feature_service import FeatureService, features_of
 from api.needs import needs
 from api.routers.features import CollectionId, StandardRoute
+from api.tilesets import SCHEMES
 from twin.queries.feature_collections import Collection
 from twin.queries.feature_crs import CRS84
 
@@ -60,6 +61,7 @@ async def landing(request: Request) -> Response:
             link("service-doc", f"{base.removesuffix('/ogc')}/docs", HTML, "接口说明 Documentation"),
             link("conformance", f"{base}/conformance?f=json", JSON, "符合性 Conformance"),
             link("data", f"{base}/collections?f=json", JSON, "图层 Collections"),
+            link(SCHEMES, f"{base}/tileMatrixSets", JSON, "瓦片矩阵集 Tile matrix sets"),
             link(
                 "http://www.opengis.net/def/rel/ogc/1.0/conformance", f"{base}/conformance?f=json", JSON, "Conformance"
             ),

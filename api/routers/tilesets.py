@@ -11,6 +11,7 @@ from api import tilesets as made
 from api.caching import tagged
 from api.dependencies import Asker, ServicesOf
 from api.documented import answers
+from api.feature_answers import base_of
 from api.needs import needs
 from api.routers.tiles import Collection
 from twin.actions.access import absent
@@ -28,7 +29,7 @@ ROOT = "https://twin.example"
 )
 async def matrix_sets(request: Request) -> Response:
     """There is one: WebMercatorQuad, as web maps are cut."""
-    return tagged(request, orjson.dumps(made.matrix_sets(root_of(request))), "application/json")
+    return tagged(request, orjson.dumps(made.matrix_sets(base_of(request.scope))), "application/json")
 
 
 @router.get(
@@ -57,7 +58,7 @@ async def tilesets(request: Request, collection: Collection) -> Response:
     """One tileset for each collection that has tiles."""
     if not made.has_tiles(collection):
         raise absent("tileset", collection)
-    return tagged(request, orjson.dumps(made.tilesets(root_of(request), collection)), "application/json")
+    return tagged(request, orjson.dumps(made.tilesets(base_of(request.scope), collection)), "application/json")
 
 
 @router.get(
@@ -82,9 +83,4 @@ async def tileset(
         bounds = await services.bounds(asking)
     box = (bounds.west, bounds.south, bounds.east, bounds.north)
     describe = made.tilejson if f == "tilejson" else made.tileset
-    return tagged(request, orjson.dumps(describe(root_of(request), collection, box)), "application/json")
-
-
-def root_of(request: Request) -> str:
-    """Give the service's own address as the client wrote it, without a slash at its end."""
-    return str(request.base_url).rstrip("/")
+    return tagged(request, orjson.dumps(describe(base_of(request.scope), collection, box)), "application/json")

