@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import logging
 import re
-import traceback
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -19,6 +18,7 @@ from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 
 from twin import errors
+from twin.plain_traces import trace_without_messages
 
 log = logging.getLogger("twin.api")
 PROBLEM = "application/problem+json"
@@ -200,17 +200,3 @@ def unknown_problem(request_id: str, path: str, error: Exception) -> Response:
     title, title_zh = HTTP_TITLES[500]
     detail = "The fault is written down under the request's id; tell it to whoever runs the service"
     return problem(request_id, path, 500, kind="internal", title=title, title_zh=title_zh, detail=detail)
-
-
-def trace_without_messages(error: BaseException) -> str:
-    """Say where an error came from, without what it says: messages of errors hold the values they were about."""
-    parts: list[str] = []
-    seen: set[int] = set()
-    now: BaseException | None = error
-    while now is not None and id(now) not in seen:
-        seen.add(id(now))
-        state = getattr(now, "sqlstate", None)
-        kind = f"{type(now).__module__}.{type(now).__qualname__}" + (f" (SQLSTATE {state})" if state else "")
-        parts.append("".join(traceback.format_tb(now.__traceback__)) + kind)
-        now = now.__cause__ or (None if now.__suppress_context__ else now.__context__)
-    return "\nfrom\n".join(parts)

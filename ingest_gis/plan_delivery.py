@@ -12,7 +12,7 @@ from ingest_gis.find_datum import DatumChoice, DatumVerdict
 from ingest_gis.gdal_guard import GuardedFile, ReadOptions, open_guarded
 from ingest_gis.mappings import DeliveryMapping, choose_mapping
 from ingest_gis.part_loader import Counts, PartResult
-from twin.errors import TwinError
+from twin.errors import TwinError, UnreadableDelivery
 
 FIRST_ROWS = 20
 HELD_OPEN = 16  # readers kept open between planning and loading
@@ -142,6 +142,12 @@ def plan_file(
     held: keeps the readers open for the load that follows; None closes them.
     Raises UnreadableDelivery when the file cannot be opened.
     """
+    if path.suffix.lower() == ".zip":  # what a delivery itself is packed in has been unpacked before
+        raise UnreadableDelivery(
+            "压缩包里还有压缩包 (an archive inside an archive)",
+            where=path.name,
+            do="请解压后一起打成一个 ZIP (unpack it and pack everything as one ZIP)",
+        )
     planned: list[Layer] = []
     refused: list[DeliveryReport] = []
     with ExitStack() as own:

@@ -13,6 +13,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from ingest_gis import osm_layers
+from ingest_gis.computing_tables import refuse_what_computes
 from ingest_gis.table_encoding import shapefile_encoding, with_right_charset
 from ingest_gis.text_columns import Decode, text_column
 from twin.errors import UnreadableDelivery
@@ -97,6 +98,8 @@ def stream(path: Path, options: ReadOptions, emit_info: EmitInfo, emit_batch: Em
 
     driver = next(iter(_drivers()))
     try:
+        if driver == "GPKG":
+            refuse_what_computes(path)
         opened, said = path, "utf-8"
         if driver == "MapInfo File":
             opened, said = with_right_charset(path, options.encoding, Path.cwd())

@@ -13,6 +13,7 @@ import structlog
 from psycopg.types.json import Jsonb
 
 from twin.errors import BrokenOff, Conflict, TwinError
+from twin.plain_traces import trace_without_messages
 
 log = structlog.get_logger()
 
@@ -112,9 +113,11 @@ def work_on(
         raise
     except TwinError as error:
         _end(run, "failed", f"失败:{error}", str(error))
-    except Exception:
+    except Exception as error:
         number = uuid4().hex[:8]
-        log.exception("job_failed", job_id=str(job_id), kind=kind, error_number=number)
+        # Neither its message nor its variables: both may hold somebody's data.
+        trace = trace_without_messages(error)
+        log.error("job_failed", job_id=str(job_id), kind=kind, error_number=number, trace=trace)
         _end(run, "failed", f"内部错误,编号 {number},详见后台日志", f"internal error {number}, see the worker's log")
 
 
