@@ -167,8 +167,9 @@ async def start(services: ServicesOf, actor: Asker, person: Named, asked: Delive
 async def result(services: ServicesOf, actor: Asker, upload: UploadId) -> Response:
     """What was asked, what the check found and what was taken in; each null until it has been done."""
     uploads = services.settings.uploads_dir
-    found = {name: read_document(uploads, upload, name) for name in DOCUMENTS}  # type: ignore[arg-type]
+    # The job first: one that has ended has written its document before.
     job = await for_eyes_of(services, actor, lambda connection, _: latest_job(connection, str(upload)))
+    found = {name: read_document(uploads, upload, name) for name in DOCUMENTS}  # type: ignore[arg-type]
     return _json({"upload": upload, **found, "job": job, "rules": _rules(found)})
 
 
