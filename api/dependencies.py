@@ -12,13 +12,13 @@ from typing import Annotated, Any
 import anyio
 import psycopg
 from fastapi import Depends, Request
-from psycopg_pool import AsyncConnectionPool
 
 from api.kept_tiles import KeptTiles
 from api.limits import ApiLimits
 from api.members import Members
 from api.metrics import Metrics
 from api.quick_reads import QuickReads
+from api.steady_pool import SteadyPool
 from twin.actions.access import READ_RIGHTS, Reach, Reading, Rights, reading, shipped_rights
 from twin.actions.audit_writer import AuditWriter
 from twin.cluster.server import dsn
@@ -54,7 +54,7 @@ class Services:
         self._rights_checked_at = 0.0
         self.tiles = KeptTiles(settings.city.working_srid)
         self._bounds: tuple[float, CityBounds] | None = None
-        self._pool: AsyncConnectionPool[psycopg.AsyncConnection[Any]] | None = None
+        self._pool: SteadyPool | None = None
         self.quick = QuickReads(dsn(settings, "app"), limits)
 
     def pool_figures(self) -> Mapping[str, int]:
@@ -75,15 +75,15 @@ class Services:
     async def running(self) -> AsyncIterator[None]:
         """Keep a pool of connections; the database may be away now and come back later."""
         limits = self.limits
-        pool: AsyncConnectionPool[psycopg.AsyncConnection[Any]] = AsyncConnectionPool(
+        pool = SteadyPool(
             dsn(self.settings, "app"),
             min_size=limits.pool_min,
             max_size=limits.pool_max,
             timeout=limits.pool_wait_s,
-            max_waiting=limits.pool_waiting,
+            most_waiting=limits.pool_waiting,
             # Give up an attempt soon: the next question starts a new one, so a database that is back is found at once.
             reconnect_timeout=limits.pool_wait_s,
-            check=AsyncConnectionPool.check_connection,
+            check=SteadyPool.check_connection,
             configure=self._configure,
             kwargs={"prepare_threshold": 1},
             open=False,

@@ -11,9 +11,9 @@ from contextlib import asynccontextmanager
 from typing import Any, TypeVar
 
 import psycopg
-from psycopg_pool import AsyncConnectionPool
 
 from api.limits import ApiLimits
+from api.steady_pool import SteadyPool
 
 Result = TypeVar("Result")
 SETTINGS = """
@@ -28,18 +28,18 @@ class QuickReads:
     def __init__(self, address: str, limits: ApiLimits) -> None:
         """address: of the database, for role twin_app. Nothing is opened before `running`."""
         self._address, self._limits = address, limits
-        self._pool: AsyncConnectionPool[psycopg.AsyncConnection[Any]] | None = None
+        self._pool: SteadyPool | None = None
 
     @asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
         """Keep the pool; the database may be away now and come back later."""
         limits = self._limits
-        pool: AsyncConnectionPool[psycopg.AsyncConnection[Any]] = AsyncConnectionPool(
+        pool = SteadyPool(
             self._address,
             min_size=1,
             max_size=limits.pool_max,
             timeout=limits.pool_wait_s,
-            max_waiting=limits.pool_waiting,
+            most_waiting=limits.pool_waiting,
             reconnect_timeout=limits.pool_wait_s,
             configure=self._configure,
             kwargs={"autocommit": True},

@@ -124,6 +124,7 @@ def judge(settings: Settings, count: int, seed: int, cheap_share: float = CHEAP_
         canary = Path(folder) / "canary.csv"
         canary.write_text(f"{secret},b\n{secret},2\n")
         trap = Trap(listener.port, canary)
+        settings.data_dir.mkdir(parents=True, exist_ok=True)
         before = _surroundings(settings, canary)
         app = create_app(settings, limits=ApiLimits(pool_min=1))
         with (

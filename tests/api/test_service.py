@@ -163,3 +163,21 @@ def test_who_asks_is_the_public(city: City) -> None:
             "name": "anonymous",
         }
         assert client.get("/nobody").status_code == 500, "a route without needs() answers nobody"
+
+
+def test_those_who_waited_in_vain_do_not_keep_a_database_that_is_back_from_being_found(
+    city: City, short_folder: Path
+) -> None:
+    """psycopg_pool counts them as waiting for ever: with as many as may wait, it would refuse everybody."""
+    given = conninfo_to_dict(str(city.database.settings.database_url))
+    door = DatabaseDoor(Path(str(given["host"])) / f".s.PGSQL.{given['port']}", short_folder)
+    through_door = make_conninfo(str(city.database.settings.database_url), host=str(door.path.parent))
+    settings = replace(city.database.settings, database_url=through_door)
+    with TestClient(create_app(settings, limits=ApiLimits(pool_min=1, pool_wait_s=0.2, pool_waiting=3))) as client:
+        for _ in range(12):
+            assert client.get("/classes").status_code == 503
+        door.open()
+        try:
+            until_answered(client, "/classes")
+        finally:
+            door.shut()
