@@ -28,6 +28,7 @@ from api.routers import (
     collections,
     deliveries,
     docs,
+    feature_edits,
     features,
     health,
     jobs,
@@ -50,6 +51,7 @@ from twin.settings import Settings
 
 ROUTERS = (
     features,
+    feature_edits,
     collections,
     auth,
     lookup,
@@ -73,7 +75,7 @@ ROUTERS = (
     metrics,
     docs,
 )
-STANDARDS = (features, collections, tiles, tilesets)
+STANDARDS = (features, feature_edits, collections, tiles, tilesets)
 
 
 def create_app(

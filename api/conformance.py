@@ -27,4 +27,4 @@ TILES = [
     *(_TILES + name for name in ("core", "tileset", "tilesets-list", "geodata-tilesets", "mvt", "oas30")),
     *(_TMS + name for name in ("tilematrixset", "json-tilematrixset", "json-tilesetmetadata")),
 ]
-CONFORMS_TO = [*FEATURES, *TILES]
+CONFORMS_TO = [*FEATURES, *EDITING, *TILES]

@@ -307,7 +307,7 @@ class _Compiler:
         return self._geometry({"type": "Polygon", "coordinates": [ring]})
 
     def _geometry(self, node: dict[str, Any]) -> Part:
-        shape = _plain_geometry(node, self.crs.north_first)
+        shape = plain_geometry(node, self.crs.north_first)
         bound = f"ST_SetSRID(ST_GeomFromGeoJSON({self.bind(json.dumps(shape), 'text')}), {self.crs.srid:d})"
         return Part(bound if self.crs.stored else f"ST_Transform({bound}, {STORED_SRID:d})", "geometry")
 
@@ -342,7 +342,7 @@ def _moment(text: Any) -> datetime:
     return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
 
 
-def _plain_geometry(node: dict[str, Any], north_first: bool) -> dict[str, Any]:
+def plain_geometry(node: dict[str, Any], north_first: bool) -> dict[str, Any]:
     """Keep type and coordinates only, longitude or easting first. Raises BadInput for what is no GeoJSON geometry."""
     if node["type"] == "GeometryCollection":
         inside = node.get("geometries")
@@ -350,7 +350,7 @@ def _plain_geometry(node: dict[str, Any], north_first: bool) -> dict[str, Any]:
             isinstance(one, dict) and one.get("type") in GEOMETRIES for one in inside
         ):
             raise refuse("a geometry collection has no geometries")
-        return {"type": node["type"], "geometries": [_plain_geometry(one, north_first) for one in inside]}
+        return {"type": node["type"], "geometries": [plain_geometry(one, north_first) for one in inside]}
     return {"type": node["type"], "coordinates": _coordinates(node.get("coordinates"), north_first)}
 
 
