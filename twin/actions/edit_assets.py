@@ -262,7 +262,7 @@ def _department(cursor: psycopg.Cursor[Any], code: str | None, where: str) -> in
 
 
 def _merged(before: Any, changes: Mapping[str, Any]) -> dict[str, Any]:
-    merged = dict(before or {}) | changes
+    merged: dict[str, Any] = {**(before or {}), **changes}
     return {name: value for name, value in merged.items() if value is not None}
 
 
