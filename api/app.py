@@ -17,6 +17,7 @@ from api.disconnects import CancelWhenGone
 from api.errors import install_error_handlers
 from api.feature_answers import PREFIX
 from api.limits import ApiLimits, LimitRequests
+from api.openid import OpenId, OpenIdSettings, read_openid_settings
 from api.quick_tiles import AnswerKeptTiles
 from api.rates import LimitRates
 from api.request_log import RequestLog
@@ -35,6 +36,7 @@ from api.routers import (
     lookup,
     metrics,
     nearby,
+    openid,
     people,
     rasters,
     records,
@@ -54,6 +56,7 @@ ROUTERS = (
     feature_edits,
     collections,
     auth,
+    openid,
     lookup,
     nearby,
     search,
@@ -84,16 +87,19 @@ def create_app(
     mounts: Mapping[str, ASGIApp] | None = None,
     limits: ApiLimits | None = None,
     service: ServiceSettings | None = None,
+    openid: OpenIdSettings | None = None,
 ) -> FastAPI:
     """Make the application.
 
     settings: database, data directory and city. mounts: other ASGI applications by path, such as the map's pages at
     "/"; the API's own addresses come first. limits: of the service. service: how it stands in its network; by default
-    it trusts no proxy and no other site. The database need not be there yet.
+    it trusts no proxy and no other site. openid: the provider through which people may log in. The database need not
+    be there yet.
     """
     chosen, edge = limits or ApiLimits(), service or ServiceSettings()
     services = Services(settings, chosen)
     services.metrics_token = edge.metrics_token
+    services.openid = OpenId(openid) if openid else None
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
@@ -142,7 +148,7 @@ def run(settings: Settings, *, host: str = "127.0.0.1", port: int = 8000) -> Non
     import uvicorn
 
     uvicorn.run(
-        create_app(settings, service=read_service_settings()),
+        create_app(settings, service=read_service_settings(), openid=read_openid_settings()),
         host=host,
         port=port,
         log_level="warning",

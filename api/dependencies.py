@@ -17,6 +17,7 @@ from api.kept_tiles import KeptTiles
 from api.limits import ApiLimits
 from api.members import Members
 from api.metrics import Metrics
+from api.openid import OpenId
 from api.quick_reads import QuickReads
 from api.steady_pool import SteadyPool
 from twin.actions.access import READ_RIGHTS, Reach, Reading, Rights, reading, shipped_rights
@@ -48,7 +49,7 @@ class Services:
         self.metrics_token = ""
         self.rights: Rights = shipped_rights()
         self.has_accounts = True  # until the database has said otherwise
-        self.openid_label: str | None = None
+        self.openid: OpenId | None = None
         self.members = Members(self._connection)
         self._rights_version: int | None = None
         self._rights_checked_at = 0.0

@@ -72,7 +72,10 @@ def _json(document: Any, headers: dict[str, str] | None = None) -> Response:
 
 def _me(services: Services, member: logging_in.Member | None) -> dict[str, Any]:
     """Say who somebody is and what that person must still do: password, second_factor."""
-    rest = {"has_accounts": services.has_accounts, "openid": services.openid_label}
+    rest = {
+        "has_accounts": services.has_accounts,
+        "openid": services.openid.settings.label if services.openid else None,
+    }
     if member is None:
         return {"name": None, "role": "public", "must": [], **rest}
     must = ["password"] if member.must_change and member.seen_at is not None else []

@@ -118,10 +118,12 @@ def serve_all(
     Raises BusyPort before anything is started.
     The cluster is stopped again only if this call or its caller started it.
     """
+    from api.openid import read_openid_settings
     from api.service_settings import read_service_settings
 
     check_port(host, port)
     read_service_settings()  # say now what is wrong with them, not in a web process
+    read_openid_settings()
     started = ready_database(settings) or started_before
     shown = "127.0.0.1" if host in ("0.0.0.0", "::") else host  # noqa: S104 - compared, not bound
     try:

@@ -150,3 +150,16 @@ def unlock(name: Name) -> None:
 
     keeping(read_settings(), work)
     typer.echo(f"已解锁 unlocked: {name}")
+
+
+@app.command(epilog="Example: twin user openid li.na --issuer https://login.example.org --subject 5f1c2a")
+def openid(
+    name: Name,
+    issuer: Annotated[str, typer.Option(help="The provider, as in TWIN_OIDC_ISSUER.")],
+    subject: Annotated[str, typer.Option(help="The person's `sub` at the provider.")],
+) -> None:
+    """Let an account's owner log in through the OpenID Connect provider too: 绑定统一身份."""
+    from twin.actions.openid_accounts import bind
+
+    keeping(read_settings(), lambda cursor: bind(cursor, name, issuer, subject))
+    typer.echo(f"已绑定 bound: {name}")

@@ -10,8 +10,14 @@ from twin.settings import read_settings
 def make_app() -> Any:
     """Join API and pages into one ASGI application, with settings from the environment (a uvicorn factory)."""
     from api.app import create_app
+    from api.openid import read_openid_settings
     from api.service_settings import read_service_settings
     from viewer.pages import create_pages
 
     settings = read_settings()
-    return create_app(settings, mounts={"/": create_pages(settings)}, service=read_service_settings())
+    return create_app(
+        settings,
+        mounts={"/": create_pages(settings)},
+        service=read_service_settings(),
+        openid=read_openid_settings(),
+    )
