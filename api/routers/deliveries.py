@@ -16,12 +16,12 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from api import delivery_examples as examples
 from api.caching import KEEP_NOTHING
-from api.dependencies import Asker, ServicesOf
+from api.delivery_reach import batch_within, department_within, job_within, upload_within
+from api.dependencies import Asker, ReachOf, ServicesOf
 from api.desk import Named, for_eyes_of, on_behalf
 from api.documented import answers
 from api.needs import needs
 from api.uploads import receive_file
-from twin.actions.access import absent
 from twin.actions.delivery_folder import deliverable, files_folder, read_document, write_document
 from twin.errors import BadInput
 from twin.jobs.queue import cancel, enqueue
@@ -77,12 +77,6 @@ class DeliveryAsked(BaseModel):
         return kept
 
 
-def _must_be(cursor: Any, batch: int) -> None:
-    cursor.execute("SELECT FROM twin.batch WHERE batch_id = %s", (batch,))
-    if cursor.fetchone() is None:
-        raise absent("batch", str(batch))
-
-
 def _json(document: Any) -> Response:
     body = orjson.dumps(document, default=str)
     return Response(body, headers={"Cache-Control": KEEP_NOTHING}, media_type="application/json")
@@ -135,9 +129,17 @@ async def choose_from(services: ServicesOf, actor: Asker) -> Response:
     summary="Check it or take it in 检查或入库",
     responses=answers(examples.STARTED, writes=True),
 )
-async def start(services: ServicesOf, actor: Asker, person: Named, asked: DeliveryAsked) -> Response:
+async def start(services: ServicesOf, actor: Asker, reach: ReachOf, person: Named, asked: DeliveryAsked) -> Response:
     """Queue a job: `check` writes nothing, `take_in` loads the files and links what is in them."""
     uploads, kept = services.settings.uploads_dir, asked.checked()
+
+    def check(connection: Any, _: Any) -> str | None:
+        if asked.mends is not None:
+            batch_within(connection, asked.mends, reach)
+        return department_within(connection, asked.department, reach)
+
+    kept["department"] = await for_eyes_of(services, actor, check)
+    upload_within(read_document(uploads, asked.upload, "asked"), asked.upload, actor, reach)
     files = [path.name for path in await anyio.to_thread.run_sync(deliverable, files_folder(uploads, asked.upload))]
     if not files:
         raise BadInput("还没有上传文件 (no file has been handed in)")
@@ -146,8 +148,6 @@ async def start(services: ServicesOf, actor: Asker, person: Named, asked: Delive
     write_document(uploads, asked.upload, "asked", {**kept, "files": files, "given_by": person})
 
     def queue(cursor: Any) -> UUID:
-        if asked.mends is not None:
-            _must_be(cursor, asked.mends)
         kind = KINDS[asked.step]
         job_id = enqueue(cursor.connection, kind, str(asked.upload), {}, Actor(person, role="system"))
         detail = Jsonb({"files": files, "job": str(job_id)})
@@ -164,10 +164,12 @@ async def start(services: ServicesOf, actor: Asker, person: Named, asked: Delive
     summary="What became of an upload 上传的结果",
     responses=answers(examples.RESULT, writes=True),
 )
-async def result(services: ServicesOf, actor: Asker, upload: UploadId) -> Response:
+async def result(services: ServicesOf, actor: Asker, reach: ReachOf, upload: UploadId) -> Response:
     """What was asked, what the check found and what was taken in; each null until it has been done."""
     uploads = services.settings.uploads_dir
     # The job first: one that has ended has written its document before.
+    found = {name: read_document(uploads, upload, name) for name in DOCUMENTS}  # type: ignore[arg-type]
+    upload_within(found["asked"], upload, actor, reach)
     job = await for_eyes_of(services, actor, lambda connection, _: latest_job(connection, str(upload)))
     found = {name: read_document(uploads, upload, name) for name in DOCUMENTS}  # type: ignore[arg-type]
     return _json({"upload": upload, **found, "job": job, "rules": _rules(found)})
@@ -189,12 +191,14 @@ def _rules(found: dict[str, dict[str, Any] | None]) -> dict[str, Any]:
 async def stop(
     services: ServicesOf,
     actor: Asker,
+    reach: ReachOf,
     person: Named,
     job_id: Annotated[UUID, Path(description="The job's id", examples=[examples.STARTED["job_id"]])],
 ) -> Response:
     """It stops at its next report; rows already settled stay, and taking the same file in again goes on from there."""
 
     def do(cursor: Any) -> bool:
+        job_within(cursor, job_id, actor, reach)
         cursor.execute("SELECT audit.write('job.cancel', %s)", (f"job {job_id}",))
         return cancel(cursor.connection, job_id)
 
@@ -210,6 +214,7 @@ async def stop(
 async def history(
     services: ServicesOf,
     actor: Asker,
+    reach: ReachOf,
     department: Annotated[str | None, Query(max_length=60, description="Department's code 部门")] = None,
     before: Annotated[int | None, Query(ge=1, description="Only batches older than this 更早的")] = None,
     n: Annotated[int, Query(ge=1, le=200, description="How many 数量", examples=[50])] = 50,
@@ -217,7 +222,7 @@ async def history(
     """Batches with their counts, newest first. read = inserted + changed + unchanged + rejected, always."""
 
     def read(connection: Any, _: Any) -> Any:
-        return deliveries.batches(connection, department=department, before=before, n=n)
+        return deliveries.batches(connection, department=department, before=before, n=n, reach=reach.values())
 
     return _json({"items": await for_eyes_of(services, actor, read)})
 
@@ -231,10 +236,13 @@ async def history(
 async def refused(
     services: ServicesOf,
     actor: Asker,
+    reach: ReachOf,
     n: Annotated[int, Query(ge=1, le=200, description="How many 数量", examples=[50])] = 50,
 ) -> Response:
     """Which file, why, and whether the same has been taken since."""
-    items = await for_eyes_of(services, actor, lambda connection, sight: deliveries.refused(connection, sight, n))
+    items = await for_eyes_of(
+        services, actor, lambda connection, sight: deliveries.refused(connection, sight, n, reach.values())
+    )
     return _json({"items": items})
 
 
@@ -244,12 +252,14 @@ async def refused(
     summary="One batch 批次详情",
     responses=answers(examples.BATCH, writes=True),
 )
-async def one(services: ServicesOf, actor: Asker, batch: BatchId) -> Response:
+async def one(services: ServicesOf, actor: Asker, reach: ReachOf, batch: BatchId) -> Response:
     """Its counts, why rows were set aside with what to do about it, and where its rows are linked."""
-    found = await for_eyes_of(services, actor, lambda connection, _: deliveries.one_batch(connection, batch))
-    if found is None:
-        raise absent("batch", str(batch))
-    return _json(found)
+
+    def read(connection: Any, _: Any) -> Any:
+        batch_within(connection, batch, reach)
+        return deliveries.one_batch(connection, batch)
+
+    return _json(await for_eyes_of(services, actor, read))
 
 
 @router.post(
@@ -258,11 +268,11 @@ async def one(services: ServicesOf, actor: Asker, batch: BatchId) -> Response:
     summary="Take a batch back 整批撤回",
     responses=answers(examples.ROLLING_BACK, writes=True),
 )
-async def roll_back(services: ServicesOf, actor: Asker, person: Named, batch: BatchId) -> Response:
+async def roll_back(services: ServicesOf, actor: Asker, reach: ReachOf, person: Named, batch: BatchId) -> Response:
     """Queue a job: what the batch inserted goes, what it changed or ended is again what it was. Later batches first."""
 
     def queue(cursor: Any) -> UUID:
-        _must_be(cursor, batch)
+        batch_within(cursor, batch, reach)
         job = enqueue(cursor.connection, "delivery.roll_back", str(batch), {}, Actor(person, role="system"))
         cursor.execute("SELECT audit.write('delivery.roll_back', %s)", (f"batch {batch}",))
         return job
@@ -280,6 +290,7 @@ async def roll_back(services: ServicesOf, actor: Asker, person: Named, batch: Ba
 async def rejected(
     services: ServicesOf,
     actor: Asker,
+    reach: ReachOf,
     batch: BatchId,
     code: Annotated[str | None, Query(max_length=60, description="Only for this reason 只看这个原因")] = None,
     after: Annotated[int, Query(ge=0, description="Go on after this row 从此行之后", examples=[0])] = 0,
@@ -288,6 +299,7 @@ async def rejected(
     """As delivered, with the reason; who may not see a department's rows gets none of them."""
 
     def read(connection: Any, _: Any) -> Any:
+        batch_within(connection, batch, reach)
         return deliveries.rejected(connection, batch, after=after, code=code, n=n)
 
     items = await for_eyes_of(services, actor, read)
@@ -305,6 +317,7 @@ async def rejected(
 async def rejected_as_csv(
     services: ServicesOf,
     actor: Asker,
+    reach: ReachOf,
     batch: BatchId,
     lang: Annotated[Literal["zh", "en"], Query(description="Language of the reasons 原因的语言")] = "zh",
 ) -> StreamingResponse:
@@ -314,6 +327,7 @@ async def rejected_as_csv(
     """
 
     def log(cursor: Any) -> None:
+        batch_within(cursor, batch, reach)
         cursor.execute("SELECT audit.write('rejected_rows.read', %s)", (f"batch {batch}",))
 
     await on_behalf(services, actor, "mend rejected rows", log)

@@ -277,5 +277,6 @@ def test_the_servers_setting_says_who_may_deliver(desk: Desk, taken: Any, settin
     with TestClient(create_app(settings, limits=LIMITS), **HERE) as client:
         assert client.get("/deliveries").status_code == status
         rows = client.get(f"/deliveries/{batch}/rejected")
-    # An officer without an account belongs to no department: the counts are there, nobody's rows are.
-    assert status != 200 or len(rows.json()["items"]) == (3 if setting == "here" else 0)
+    # An officer without an account belongs to no department: no batch is there.
+    assert rows.status_code == {"here": 200, "officer": 404, "closed": 403}[setting]
+    assert setting != "here" or len(rows.json()["items"]) == 3

@@ -31,6 +31,7 @@ FROM twin.batch b LEFT JOIN twin.department d USING (department_id)
 """
 BATCHES = f"""{_BATCH}
 WHERE (%(department)s::text IS NULL OR d.code = %(department)s) AND b.batch_id < %(before)s
+  AND (%(reach_all)s OR b.department_id = %(reach_department)s)
 ORDER BY b.batch_id DESC LIMIT %(n)s
 """
 BATCH = f"{_BATCH} WHERE b.batch_id = %(batch)s"
@@ -67,10 +68,12 @@ SELECT r.file, r.layer, d.code AS department, d.name_zh AS department_zh, r.reas
        EXISTS (SELECT FROM twin.batch b WHERE b.file_sha256 = r.file_sha256 AND b.layer IS NOT DISTINCT FROM r.layer
                  AND b.started_at > r.last_at) AS taken_since
 FROM twin.refused_delivery r LEFT JOIN twin.department d USING (department_id)
+WHERE %(reach_all)s OR r.department_id = %(reach_department)s
 ORDER BY r.last_at DESC LIMIT %(n)s
 """
 DEPARTMENTS = "SELECT code, name_zh, name_en FROM twin.department ORDER BY name_zh, code"
 EVERY_ROW = 10_000
+EVERYTHING: Mapping[str, Any] = {"reach_all": True, "reach_department": None, "reach_grids": []}
 # The reason stands before the row's own columns, so that it is seen without scrolling.
 ROW_COLUMN, REASON_COLUMN, FIX_COLUMN = "拒收行号", "拒收原因", "怎么改"
 GEOMETRY_COLUMN = "_wkt"
@@ -133,10 +136,15 @@ def choices(connection: psycopg.Connection[Any]) -> dict[str, Any]:
 
 
 def batches(
-    connection: psycopg.Connection[Any], *, department: str | None = None, before: int | None = None, n: int = 50
+    connection: psycopg.Connection[Any],
+    *,
+    department: str | None = None,
+    before: int | None = None,
+    n: int = 50,
+    reach: Mapping[str, Any] = EVERYTHING,
 ) -> list[dict[str, Any]]:
-    """List batches, newest first. before: only those older than this one."""
-    values = {"department": department, "before": before or 2**63 - 1, "n": n}
+    """List batches, newest first. before: only those older than this one. reach: whose (access.Reach.values)."""
+    values = {"department": department, "before": before or 2**63 - 1, "n": n, **reach}
     with connection.cursor(row_factory=dict_row) as cursor:
         return cursor.execute(BATCHES, values).fetchall()
 
@@ -203,10 +211,12 @@ def rejected_csv(connection: psycopg.Connection[Any], batch: int, language: str)
         after = rows[-1]["row_no"]
 
 
-def refused(connection: psycopg.Connection[Any], sight: Sight, n: int = 50) -> list[dict[str, Any]]:
+def refused(
+    connection: psycopg.Connection[Any], sight: Sight, n: int = 50, reach: Mapping[str, Any] = EVERYTHING
+) -> list[dict[str, Any]]:
     """List files refused as a whole, newest first, with the reason and whether the same was taken since."""
     with connection.cursor(row_factory=dict_row) as cursor:
-        rows = cursor.execute(REFUSED, {"n": n}).fetchall()
+        rows = cursor.execute(REFUSED, {"n": n, **reach}).fetchall()
     return [row if sight.actors else {**row, "given_by": None} for row in rows]
 
 
