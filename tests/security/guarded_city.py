@@ -1,4 +1,4 @@
-"""A small city full of planted secrets: per department and grid, persons, records, rows set aside, files; and its members.
+"""A small city full of planted secrets: persons, records, rows set aside and files, per department and grid; members.
 
 Every secret is a text found nowhere else, so an answer that holds it has let it out. Every person has a family name of
 its own: a masked name (赵***) tells whose it is.
@@ -30,9 +30,8 @@ SELECT 'E02', %(code)s, ST_SetSRID(ST_Centroid(b.geom), 4490), ST_Centroid(b.geo
 FROM twin.building b WHERE b.building_id = %(building)s RETURNING entity_id
 """
 LINK = """
-INSERT INTO twin.link (entity_id, building_id, method, score, margin, state, reason_zh, reason_en, register_version,
-                       admin_id, grid_id)
-SELECT %(entity)s, building_id, 'address', 0.9, 0.2, %(state)s, '按地址匹配', 'matched by address', 1, admin_id, grid_id
+INSERT INTO twin.link (entity_id, building_id, method, score, margin, state, reason_zh, reason_en, register_version)
+SELECT %(entity)s, building_id, 'address', 0.9, 0.2, %(state)s, '按地址匹配', 'matched by address', 1
 FROM twin.building WHERE building_id = %(building)s
 """
 RECORD = """
@@ -85,7 +84,7 @@ class GuardedCity:
 
 def make_guarded_city(database: Database, seed: int = 1) -> GuardedCity:
     """Fill a fresh migrated database. seed: of the secrets."""
-    rng = random.Random(seed)
+    rng = random.Random(seed)  # noqa: S311 -- the same secrets in every run
     with database.connect("ingest") as connection:
         facts = insert_small_city(connection, database.settings.data_dir)
     city = GuardedCity(database, facts)

@@ -213,7 +213,7 @@ class Found:
 
 def run_pairs(client: TestClient, app: FastAPI, city: GuardedCity, pairs: int, seed: int) -> Found:
     """Ask random questions as random viewers and judge every answer."""
-    rng = random.Random(seed)
+    rng = random.Random(seed)  # noqa: S311 -- the same questions in every run
     questions, found = Questions(app, city, rng), Found()
     for _ in range(pairs):
         viewer, question = rng.choice(city.viewers), questions.one()
