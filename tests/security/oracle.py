@@ -8,7 +8,7 @@ from __future__ import annotations
 import random
 from dataclasses import dataclass, field
 from typing import Any
-from urllib.parse import quote
+from urllib.parse import quote, unquote
 
 from fastapi import FastAPI
 from starlette.testclient import TestClient
@@ -34,7 +34,7 @@ class Question:
     @property
     def said(self) -> str:
         """Everything that was asked, which an answer may say back."""
-        return f"{self.path} {self.query} {self.body}"
+        return f"{self.path} {unquote(self.path)} {self.query} {self.body}"
 
 
 def may_see(viewer: Viewer, secret: Secret, question: Question) -> bool:
