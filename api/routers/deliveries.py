@@ -103,12 +103,15 @@ async def hand_in(
     request: Request,
     services: ServicesOf,
     actor: Asker,
+    reach: ReachOf,
     person: Named,
     name: Annotated[str, Query(max_length=255, description="The file's name 文件名", examples=["报修工单.xlsx"])],
     upload: Annotated[UUID | None, Query(description="Add it to this upload; a new one without 加入哪次上传")] = None,
 ) -> Response:
     """The body is the file. All files of one delivery (a Shapefile's parts, for instance) go into one upload."""
     uploads = services.settings.uploads_dir
+    if upload is not None:
+        upload_within(read_document(uploads, upload, "asked"), upload, actor, reach)
     return _json(await receive_file(request.stream(), uploads, upload, name, services.limits))
 
 
@@ -167,9 +170,8 @@ async def start(services: ServicesOf, actor: Asker, reach: ReachOf, person: Name
 async def result(services: ServicesOf, actor: Asker, reach: ReachOf, upload: UploadId) -> Response:
     """What was asked, what the check found and what was taken in; each null until it has been done."""
     uploads = services.settings.uploads_dir
+    upload_within(read_document(uploads, upload, "asked"), upload, actor, reach)
     # The job first: one that has ended has written its document before.
-    found = {name: read_document(uploads, upload, name) for name in DOCUMENTS}  # type: ignore[arg-type]
-    upload_within(found["asked"], upload, actor, reach)
     job = await for_eyes_of(services, actor, lambda connection, _: latest_job(connection, str(upload)))
     found = {name: read_document(uploads, upload, name) for name in DOCUMENTS}  # type: ignore[arg-type]
     return _json({"upload": upload, **found, "job": job, "rules": _rules(found)})
