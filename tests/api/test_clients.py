@@ -6,6 +6,7 @@ import json
 import shutil
 import subprocess
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -110,10 +111,10 @@ def _has_qgis() -> bool:
 
 
 @pytest.mark.skipif(not _has_qgis(), reason="QGIS (python3-qgis) is not installed for the system's Python")
-def test_qgis_reads_filters_and_pages(address: str, counts: dict[str, int]) -> None:
+def test_qgis_reads_filters_and_pages(address: str, counts: dict[str, int], tmp_path: Path) -> None:
     done = subprocess.run(
         ["/usr/bin/python3", "-c", QGIS, address, *PUBLIC],
-        env={"QT_QPA_PLATFORM": "offscreen", "HOME": "/tmp", "PATH": "/usr/bin"},
+        env={"QT_QPA_PLATFORM": "offscreen", "HOME": str(tmp_path), "PATH": "/usr/bin"},
         capture_output=True, text=True, timeout=120, check=True,
     )  # fmt: skip
     said = dict(line.split() for line in done.stdout.splitlines())
