@@ -48,13 +48,18 @@ def answers(
     else:
         content = {media: {"schema": {"type": "object"}, "example": example}}
     desk = {
-        403: _problem("Not allowed in this role or from this computer"),
-        409: _problem("Somebody else was first; nothing was written"),
+        400: _problem("The body cannot be read at all"),
+        408: _problem("The body came too slowly"),
+        409: _problem("Somebody else was first, or the same request is still being answered; nothing was written"),
+        413: _problem("The body is too large"),
     }
     return {
         200: {"description": description, "content": content},
-        **(desk if writes else {}),
+        401: _problem("Log in first, or the token is not good"),
+        403: _problem("Not allowed in this role or from this computer"),
         404: _problem("Not there, or not yours to see"),
+        **(desk if writes else {}),
         422: _problem("The question cannot be answered as it is put"),
+        429: _problem("This client asks too often; Retry-After says when to ask again"),
         503: _problem("The database is away or the service is busy; Retry-After says when to ask again"),
     }
