@@ -32,3 +32,20 @@ TOKENS = {
         }
     ]
 }  # fmt: skip
+NEW_ACCOUNT: dict[str, Any] = {"name": "li.na", "person": "李娜", "role": "officer", "department": "housing"}
+ACCOUNTS = {
+    "items": [
+        {
+            "account_id": 4, **NEW_ACCOUNT, "grids": [], "disabled": False, "has_password": True,
+            "second_factor": False, "last_login_at": "2026-11-28T08:00:00+00:00", "locked_until": None,
+        }
+    ]
+}  # fmt: skip
+ACCOUNT_MADE = {"name": "li.na", "password": "shown this once"}
+ACCOUNT_CHANGED = {"name": "li.na", "done": "disable"}
+RIGHT_SET: dict[str, Any] = {
+    "role": "planner", "action": "export", "collection": "buildings", "area": "all", "fields": ["public"],
+    "allowed": True,
+}  # fmt: skip
+RIGHT_ASKED = RIGHT_SET
+RIGHTS = {"items": [{**RIGHT_SET, "is_local": False}]}

@@ -21,10 +21,18 @@ Result = TypeVar("Result")
 
 
 async def as_keeper(
-    services: Services, request: Request, name: str, work: Callable[[psycopg.Cursor[Any]], Result]
+    services: Services,
+    request: Request,
+    name: str,
+    work: Callable[[psycopg.Cursor[Any]], Result],
+    *,
+    role: str = "system",
 ) -> Result:
-    """Do something with accounts in the role system, in the name of an account; committed when work returns."""
-    actor = Actor(name, role="system", purpose="accounts", request_id=request_id_of(request))
+    """Do something with accounts in the name of an account; committed when work returns.
+
+    role: system for one's own log-in and secrets, else the role of whoever administers.
+    """
+    actor = Actor(name, role=role, purpose="accounts", request_id=request_id_of(request))
 
     def do() -> Result:
         with server.connect(services.settings, "app") as connection, transaction(connection, actor) as cursor:

@@ -22,6 +22,7 @@ from api.quick_tiles import AnswerKeptTiles
 from api.rates import LimitRates
 from api.request_log import RequestLog
 from api.routers import (
+    accounts,
     audit,
     auth,
     cityjson,
@@ -58,6 +59,7 @@ ROUTERS = (
     collections,
     auth,
     openid,
+    accounts,
     lookup,
     nearby,
     search,

@@ -149,6 +149,7 @@ def test_row_policies_stand_on_private_tables_only(city: Database) -> None:
     assert sorted(rows) == [
         ("access", "account", True),
         ("access", "login_failure", True),
+        ("access", "right", True),
         ("access", "session", True),
         ("access", "token", True),
         ("history", "private_version", True),

@@ -25,6 +25,7 @@ from twin.cli import (
     key,
     link,
     responsibility,
+    right,
     sample,
     serve,
     survey,
@@ -52,6 +53,7 @@ app.add_typer(audit.app, name="audit", help="Who did and saw what: read it, chec
 app.add_typer(key.app, name="key", help="The keys of personal data, kept outside the database.")
 app.add_typer(classes.app, name="classes", help="The 108 classes and what departments' words mean.")
 app.add_typer(user.app, name="user", help="Accounts of people: who logs in, and as what.")
+app.add_typer(right.app, name="right", help="Who may do what: the matrix of rights.")
 app.add_typer(token.app, name="token", help="Keys of programs to the rights of an account.")
 # Groups whose commands stand at the top level (twin lookup, twin up ...) have no name.
 app.add_typer(ask.app)
