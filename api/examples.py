@@ -176,7 +176,7 @@ NEARBY: dict[str, Any] = {
     "items": [ASSET],
 }
 SEARCH: dict[str, Any] = {
-    "query": {"q": "政府大街101号", "kind": [], "bbox": None, "n": 20},
+    "query": {"q": "政府大街101号", "kind": [], "bbox": None, "view": None, "n": 20},
     "items": [
         {
             "kind": "address",

@@ -27,7 +27,7 @@ def read_kinds(text: str | None) -> list[str]:
     return kinds
 
 
-def read_bbox(text: str | None) -> tuple[float, float, float, float] | None:
+def read_bbox(text: str | None, name: str = "bbox") -> tuple[float, float, float, float] | None:
     """Read west,south,east,north in degrees. Raises BadInput when it is no box."""
     if not text:
         return None
@@ -38,8 +38,8 @@ def read_bbox(text: str | None) -> tuple[float, float, float, float] | None:
     if not (-180 <= west <= east <= 180 and -90 <= south <= north <= 90):
         raise BadInput(
             "the box must be west,south,east,north in degrees, west <= east and south <= north",
-            where="bbox",
-            do="Give for example bbox=121.55,37.35,121.65,37.42",
+            where=name,
+            do=f"Give for example {name}=121.55,37.35,121.65,37.42",
         )
     return west, south, east, north
 
@@ -62,15 +62,25 @@ async def find(
     bbox: Annotated[
         str | None, Query(max_length=100, description="west,south,east,north 范围", examples=["121.5,37.3,121.7,37.5"])
     ] = None,
+    view: Annotated[
+        str | None,
+        Query(
+            max_length=100,
+            description="west,south,east,north of what the map shows: what lies there comes first of what fits as well "
+            "当前视野: 同样相近时优先",
+            examples=["121.55,37.35,121.65,37.42"],
+        ),
+    ] = None,
     n: Annotated[int, Query(ge=1, le=100, description="How many 数量", examples=[20])] = 20,
 ) -> Response:
     """Exact codes first, then whole names, beginnings, parts, pinyin and initials.
 
-    When nothing is written like that, what differs by one character: wrong, missing, extra, swapped, a homophone.
+    When nothing is written like that, what differs by one character, the likelier slip first: one left out,
+    two swapped, doubled, a homophone, the next key; then any other.
     """
-    asked = SearchAsked(q, read_kinds(kind), read_bbox(bbox), n)
+    asked = SearchAsked(q, read_kinds(kind), read_bbox(bbox), read_bbox(view, "view"), n)
     async with services.reading(asker) as asking:
         items = await search(asking.cursor, asked, services.settings.city.working_srid)
-    query = {"q": q, "kind": asked.kinds, "bbox": asked.bbox, "n": n}
+    query = {"q": q, "kind": asked.kinds, "bbox": asked.bbox, "view": asked.view, "n": n}
     body = orjson.dumps({"query": query, "items": orjson.Fragment(items)})
     return Response(body, headers={"Cache-Control": KEEP_NOTHING}, media_type="application/json")

@@ -42,14 +42,23 @@ SELECT min(entity_id), max(entity_id), count(*) FROM (
 ) x GROUP BY part ORDER BY part;
 
 -- :ledger_parts  a department's own book of things of one class: rows with class and point, no code, no address;
--- whole also where batches are asked for, because its rows compete for the same things
-SELECT r.department_id, r.kind, r.attributes ->> 'class_code', count(*)
-FROM twin.record r JOIN twin.class c ON c.code = r.attributes ->> 'class_code'
+-- whole also where batches are asked for, because its rows compete for the same things. Which books: found first and
+-- joined, because a list of every row of many batches is looked through anew for every record once it fills work_mem.
+WITH asked AS MATERIALIZED (
+  SELECT DISTINCT t.department_id, t.kind, t.attributes ->> 'class_code' AS class_code
+  FROM twin.record t
+  WHERE t.valid_to IS NULL AND t.attributes ? 'class_code' AND t.geom_m IS NOT NULL AND t.address_given IS NULL
+    AND NOT t.attributes ? 'asset_code' AND (%(batches)s::bigint[] IS NULL OR t.batch_id = ANY (%(batches)s))
+), books AS MATERIALIZED (
+  SELECT asked.* FROM asked JOIN twin.class c ON c.code = asked.class_code
+  WHERE EXISTS (SELECT FROM twin.asset a WHERE a.class_id = c.class_id AND a.valid_to IS NULL)
+)
+SELECT r.department_id, r.kind, b.class_code, count(*)
+FROM books b JOIN twin.record r ON r.department_id = b.department_id AND r.kind = b.kind
+  AND r.attributes ->> 'class_code' = b.class_code
 WHERE r.valid_to IS NULL AND r.attributes ? 'class_code' AND r.geom_m IS NOT NULL AND r.address_given IS NULL
-  AND NOT r.attributes ? 'asset_code' AND EXISTS (SELECT FROM twin.asset a WHERE a.class_id = c.class_id AND a.valid_to IS NULL)
+  AND NOT r.attributes ? 'asset_code'
   AND (NOT %(only_new)s OR NOT EXISTS (SELECT FROM twin.link l WHERE l.record_id = r.record_id))
-  AND (%(batches)s::bigint[] IS NULL OR (r.department_id, r.kind, r.attributes ->> 'class_code') IN (
-         SELECT t.department_id, t.kind, t.attributes ->> 'class_code' FROM twin.record t WHERE t.batch_id = ANY (%(batches)s)))
 GROUP BY 1, 2, 3 ORDER BY 1, 2, 3;
 
 -- :record  what records say about their place, their exact keys resolved; the whole address is private and sealed. The credit codes

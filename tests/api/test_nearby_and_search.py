@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import pytest
 from starlette.testclient import TestClient
 
@@ -90,6 +92,20 @@ def test_search_narrows_by_kind_and_box(client: TestClient, city: City) -> None:
     (west, south), (east, north) = city.facts.at(-60, -60), city.facts.at(-20, 60)
     boxed = ask(client, "/search", q="政府大街", kind="address", bbox=f"{west},{south},{east},{north}")["items"]
     assert {item["code"] for item in boxed} == {"DZ0001", "DZ0004"}
+
+
+def test_of_what_is_as_near_what_the_asker_looks_at_comes_first(client: TestClient) -> None:
+    alike = ask(client, "/search", q="政府大街10号", kind="address")["items"]
+    one, other = alike[:2]
+    assert one["score"] == other["score"]  # 101 and 102: one digit left out
+    for wanted, unseen in ((one, other), (other, one)):
+        # What is looked at begins at the wanted place and lies away from the other one.
+        lon, lat = (wanted[axis] + 1.001 * math.copysign(0.002, wanted[axis] - unseen[axis]) for axis in ("lon", "lat"))
+        view = ",".join(map(str, (lon - 0.002003, lat - 0.002003, lon + 0.002003, lat + 0.002003)))
+        seen = ask(client, "/search", q="政府大街10号", kind="address", view=view)["items"]
+        assert seen[0]["code"] == wanted["code"]
+        assert {item["code"] for item in seen} == {item["code"] for item in alike}  # nothing is left out
+    assert client.get("/search", params={"q": "x1", "view": "1,2,3"}).status_code == 422
 
 
 @pytest.mark.parametrize("text", ["  ", "%", "%%%", "';--", "\\", "()&|!", "龘龘龘", "_"])

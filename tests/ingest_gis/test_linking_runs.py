@@ -218,6 +218,16 @@ def test_an_explanation_says_what_differs_and_what_is_near(database: Database) -
     assert any(place.road in line and "number differs" in line for line in lines)
 
 
+def test_the_ledgers_of_many_batches_are_found_once_and_not_for_every_record(database: Database) -> None:
+    bound = {"batches": [1, 2], "only_new": False}
+    with database.connect("ingest") as connection, transaction(connection, SYSTEM) as cursor:
+        cursor.execute(b"EXPLAIN " + statements("link")["ledger_parts"], bound)
+        plan = "\n".join(row[0] for row in cursor.fetchall())
+    subplans = [line for line in plan.splitlines() if "batch_id" in line]
+    assert subplans  # the batches are asked for once, before the records are joined, never in a filter on each
+    assert plan.index("CTE asked") < plan.index("batch_id") < plan.index("CTE Scan on asked"), plan
+
+
 def test_the_enterprise_of_a_credit_code_is_looked_up_not_searched_for(database: Database) -> None:
     sql = statements("link")["record"]
     bound = {"from_id": 1, "to_id": 10_000, "batches": None, "only_new": False}

@@ -2,35 +2,43 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
 import orjson
 import psycopg
-from rapidfuzz.distance import OSA
 
 from twin.queries.search_sql import INDEXES_ONLY, KINDS, READ_ALOUD, SEARCH, SEARCH_NEAR
 from twin.queries.search_text import near_codes, search_forms
+from twin.queries.typing_slips import ANOTHER_SIGN, NEAR_SOUND, SAME_SOUND, blurred, slips_cost
 
 __all__ = ["KINDS", "SearchAsked", "search", "search_values"]
 
 # From here on a hit is written as it was asked for; below, what was meant may be one character away.
 SURE = 0.61
 FORGIVEN = 0.6
-HOMOPHONE = 0.4
-# What one edit weighs. A character wrong or too many is one of thousands that it might have been; two swapped and one
-# left out can happen in one way only, so they are the likelier story where several fit.
-SWAPPED, LEFT_OUT = 0.8, 0.9
+# Nats: a text that is only part of a label; how much rarer a kind of no weight is meant than the weightiest; what each
+# further thing of one name stands behind the first.
+JUST_A_PART, RARELY_MEANT, ONE_OF_A_NAME = 3.0, 3.0, 2.0
+# Who looks at a part of the city means something in it more often than chance; beyond this distance it says no more.
+FAR_KM = 16.0
+TO_SCORE = 0.004  # what a nat of place is worth among hits written as asked: less than the ways of matching differ
+PLACED_HITS = 60
 
 
 @dataclass(frozen=True)
 class SearchAsked:
-    """What is sought: a text, of which kinds (empty: all), inside which box (west, south, east, north; degrees)."""
+    """What is sought: a text, of which kinds (empty: all), inside which box (west, south, east, north; degrees).
+
+    view: the box the asker is looking at: of what fits as well, what lies there comes first; nothing is left out.
+    """
 
     text: str
     kinds: Sequence[str] = ()
     bbox: tuple[float, float, float, float] | None = None
+    view: tuple[float, float, float, float] | None = None
     n: int = 20
     candidates: int = 200
     near_candidates: int = 1500
@@ -70,7 +78,7 @@ def search_values(asked: SearchAsked, srid: int) -> dict[str, Any]:
         "east": east,
         "north": north,
         "srid": srid,
-        "n": asked.n,
+        "n": asked.n if asked.view is None else max(asked.n, PLACED_HITS),
         "candidates": asked.candidates,
         "near_candidates": asked.near_candidates,
     }
@@ -89,70 +97,89 @@ async def search(cursor: psycopg.AsyncCursor[Any], asked: SearchAsked, srid: int
     await cursor.execute(INDEXES_ONLY)
     await cursor.execute(SEARCH, values)
     hits = [Hit(*row) for row in await cursor.fetchall()]
-    if not hits or hits[0].score < SURE:
-        hits = _best(hits + await _near(cursor, values), asked.n)
-    return orjson.dumps([hit.as_json() for hit in hits]).decode()
+    sure = bool(hits) and hits[0].score >= SURE
+    hits = [replace(hit, score=hit.score - TO_SCORE * place_cost(asked.view, hit.lon, hit.lat)) for hit in hits]
+    if not sure:
+        hits += await _near(cursor, values, asked)
+    return orjson.dumps([hit.as_json() for hit in _best(hits, asked.n)]).decode()
 
 
-async def _near(cursor: psycopg.AsyncCursor[Any], values: dict[str, Any]) -> list[Hit]:
+async def _near(cursor: psycopg.AsyncCursor[Any], values: dict[str, Any], asked: SearchAsked) -> list[Hit]:
     await cursor.execute(READ_ALOUD, values)
     read = await cursor.fetchone()
     assert read is not None  # noqa: S101 - one row, whatever the text
     await cursor.execute(SEARCH_NEAR, values)
-    found = []
+    wanted, costs = tuple(read), dict[tuple[str, str], list[tuple[float, Hit]]]()
     for kind, code, label, lon, lat, weight, *written in await cursor.fetchall():
-        alike = likeness(tuple(read), tuple(written))
-        if alike > 0:
-            found.append(Hit(kind, code, label, lon, lat, alike * (0.9 + 0.1 * weight)))
-    return found
+        cost = meant_cost(wanted, tuple(written))
+        if cost is not None:
+            cost += place_cost(asked.view, lon, lat) + RARELY_MEANT * (1 - weight)
+            costs.setdefault((kind, label), []).append((cost, Hit(kind, code, label, lon, lat, 0.0)))
+    whole = ANOTHER_SIGN * (len(wanted[0]) + 1)
+    return [
+        replace(hit, score=FORGIVEN * max(0.05, 1 - cost / whole))
+        for alike in costs.values()
+        for cost, hit in as_one_name(alike)
+    ]
 
 
-def likeness(asked: tuple[str, str, str | None], written: tuple[str, str, str | None, str | None]) -> float:
-    """Say how like a text is to an entry: 0 not at all, at most just under what a whole match is worth.
+def as_one_name(alike: Sequence[tuple[float, Hit]]) -> list[tuple[float, Hit]]:
+    """Weigh things of one name as one answer: the more there are, the likelier one of them is meant.
+
+    alike: costs and hits of the same kind and label, each thing once or several times. The best of them answers for
+    all, the others come behind, so that three things of one name do not hide every other name.
+    """
+    once: dict[str | None, tuple[float, Hit]] = {}
+    for cost, hit in sorted(alike, key=lambda pair: (pair[0], pair[1].code or "")):
+        once.setdefault(hit.code, (cost, hit))
+    chance = sum(math.exp(-cost) for cost, _ in once.values())
+    return [(cost + ONE_OF_A_NAME * n if n else -math.log(chance), hit) for n, (cost, hit) in enumerate(once.values())]
+
+
+def place_cost(view: tuple[float, float, float, float] | None, lon: float | None, lat: float | None) -> float:
+    """Say how much less likely a place is meant for lying outside what the asker looks at: nats, 0 inside.
+
+    view: west, south, east, north in degrees; None: nothing is known. The smaller the view, the more it says.
+    """
+    if view is None or lon is None or lat is None:
+        return 0.0
+    west, south, east, north = view
+    km_lat, km_lon = 111.2, 111.2 * math.cos(math.radians((south + north) / 2))
+    radius = max(0.1, math.hypot((east - west) * km_lon, (north - south) * km_lat) / 2)
+    apart = math.hypot((lon - (west + east) / 2) * km_lon, (lat - (south + north) / 2) * km_lat)
+    return 0.0 if apart <= radius else math.log(1 + (min(apart, max(FAR_KM, radius)) / radius) ** 2)
+
+
+def meant_cost(asked: tuple[str, str, str | None], written: tuple[str, str, str | None, str | None]) -> float | None:
+    """Say how unlikely it is that an entry was meant by a text: nats; None when they are too unlike.
 
     asked: the text plain, its core, how that is read. written: an entry's label plain, core, core's initials, pinyin.
-    The distance is of restricted edits (wrong, missing, extra, two swapped) between the better fitting pair; a
-    character read like the right one counts less.
+    The cost is that of the slips between the pair that fits best; a character read like the right one costs less.
     """
     plain, core, read = asked
     sought, entry_core, initials, pinyin = written
     readings = [reading for reading in (initials, pinyin) if reading and plain.isascii()]
     pairs = [(plain, sought), (core, entry_core), *((plain, reading) for reading in readings)]
-    distance, length = min(((edits_between(a, b), max(len(a), len(b))) for a, b in pairs), key=lambda pair: pair[0])
-    if distance and read and read == pinyin and not core.isascii():
-        distance = min(distance, HOMOPHONE)
-    inside = _inside(plain, sought)
-    if inside is not None and inside < distance:
-        distance, length = inside, len(plain)
-    if distance > max(1.0, length / 5):
-        return 0.0
-    return FORGIVEN - distance / (length + 1) * FORGIVEN
+    cost, edits, length = min((*reversed(slips_cost(a, b)), max(len(a), len(b))) for a, b in pairs)
+    if edits and read and pinyin and not core.isascii():
+        if read == pinyin:
+            cost, edits = min(cost, SAME_SOUND), min(edits, 1)
+        elif cost > NEAR_SOUND and len(core) == len(entry_core) and blurred(read) == blurred(pinyin):
+            cost, edits = NEAR_SOUND, min(edits, 1)
+    inside = _inside(plain, sought) if cost > JUST_A_PART else None
+    if inside is not None and inside[0] < cost:
+        (cost, edits), length = inside, len(plain)
+    return None if edits > max(1.0, length / 5) else cost
 
 
-def edits_between(typed: str, meant: str) -> float:
-    """Count the edits from what is meant to what was typed: wrong, missing, extra, two neighbours swapped.
-
-    One that can happen in one way only weighs a little less.
-    """
-    edits = float(OSA.distance(typed, meant))
-    if edits == 1.0 and len(typed) < len(meant):
-        return LEFT_OUT
-    if edits == 1.0 and len(typed) == len(meant) and sorted(typed) == sorted(meant):
-        return SWAPPED
-    return edits
-
-
-def _inside(plain: str, sought: str) -> float | None:
-    """Give the edits from a text to the nearest part of a longer label, with a little for being just a part."""
+def _inside(plain: str, sought: str) -> tuple[float, int] | None:
+    """Give what slips to the nearest part of a longer label cost, a little for being just a part with it, and edits."""
     room = len(sought) - len(plain)
     if room < 1 or len(plain) < 4:
         return None
-    edits = min(
-        OSA.distance(plain, sought[start : start + len(plain) + extra])
-        for start in range(room + 2)
-        for extra in (-1, 0, 1)
-    )
-    return edits + 0.3
+    parts = (sought[start : start + len(plain) + extra] for start in range(room + 2) for extra in (-1, 0, 1))
+    edits, cost = min((slips_cost(plain, part) for part in parts), key=lambda found: found[::-1])
+    return cost + JUST_A_PART, edits
 
 
 def _best(hits: list[Hit], n: int) -> list[Hit]:

@@ -46,9 +46,13 @@ export function lookup({ lon, lat, height }, options) {
   return fetchJson(`/lookup?${query(values)}`, options);
 }
 
-/** Places by name, address, code or pinyin initials. */
-export async function search(text, options) {
-  const answer = await fetchJson(`/search?${query({ q: text })}`, options);
+/**
+ * Places by name, address, code or pinyin initials. view: [west, south, east, north] of what the map shows, to put what
+ * lies there first where several fit as well; to a hundred metres, that is enough.
+ */
+export async function search(text, { view = null, ...options } = {}) {
+  const shown = view?.map((degrees) => degrees.toFixed(3)).join();
+  const answer = await fetchJson(`/search?${query({ q: text, view: shown ?? null })}`, options);
   return answer.items ?? [];
 }
 

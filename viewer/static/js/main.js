@@ -87,7 +87,11 @@ class CityPage {
       },
       onPitch: (pitch) => this.map?.move({ pitch }, { milliseconds: 600 }),
     });
-    this.search = new SearchBox(find("#search"), { language, onChoose: (item) => this.goTo(item) });
+    this.search = new SearchBox(find("#search"), {
+      language,
+      onChoose: (item) => this.goTo(item),
+      view: () => this.map?.viewport().getBounds() ?? null,
+    });
     this.status = new StatusBar(find("#status-bar"), { language, city: this.city });
     this.measure = new MeasureTool(find("#measure"), {
       language,

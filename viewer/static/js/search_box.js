@@ -15,9 +15,13 @@ export function readCoordinates(text) {
 }
 
 export class SearchBox {
-  /** node: the form with an input and a list inside. onChoose gets {kind, code, label_zh, lon, lat}. */
-  constructor(node, { language, onChoose }) {
+  /**
+   * node: the form with an input and a list inside. onChoose gets {kind, code, label_zh, lon, lat}. view gives what the
+   * map shows, [west, south, east, north], or null.
+   */
+  constructor(node, { language, onChoose, view = () => null }) {
     this.node = node;
+    this.view = view;
     this.language = language;
     this.onChoose = onChoose;
     this.input = node.querySelector("input");
@@ -64,7 +68,7 @@ export class SearchBox {
     this.request = new AbortController();
     this.result("asking", this.items);
     try {
-      const items = await search(text, { signal: this.request.signal });
+      const items = await search(text, { signal: this.request.signal, view: this.view() });
       this.result(items.length ? "found" : "empty", items.filter((item) => Number.isFinite(item.lon)));
     } catch (problem) {
       if (problem.name !== "AbortError") this.result("failed", [], problem.kind);
