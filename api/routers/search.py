@@ -78,7 +78,7 @@ async def find(
     When nothing is written like that, what differs by one character, the likelier slip first: one left out,
     two swapped, doubled, a homophone, the next key; then any other.
     """
-    asked = SearchAsked(q, read_kinds(kind), read_bbox(bbox), read_bbox(view, "view"), n)
+    asked = SearchAsked(q, read_kinds(kind), read_bbox(bbox), n, view=read_bbox(view, "view"))
     async with services.reading(asker) as asking:
         items = await search(asking.cursor, asked, services.settings.city.working_srid)
     query = {"q": q, "kind": asked.kinds, "bbox": asked.bbox, "view": asked.view, "n": n}

@@ -38,10 +38,10 @@ class SearchAsked:
     text: str
     kinds: Sequence[str] = ()
     bbox: tuple[float, float, float, float] | None = None
-    view: tuple[float, float, float, float] | None = None
     n: int = 20
     candidates: int = 200
     near_candidates: int = 1500
+    view: tuple[float, float, float, float] | None = None
 
 
 @dataclass(frozen=True)
