@@ -15,7 +15,17 @@ from twin.cli.main import app
 ROOT = Path(__file__).resolve().parent.parent
 TOP_LEVEL = {
     *("twin", "ingest_gis", "photogrammetry", "api", "viewer", "data", "notebooks", "tests", "docs", "benchmarks"),
-    *("pyproject.toml", "Makefile", "README.md", "README.zh-CN.md", "CHANGELOG.md", "LICENSE", ".ci", ".gitignore"),
+    *(
+        "pyproject.toml",
+        "Makefile",
+        "README.md",
+        "README.zh-CN.md",
+        "CHANGELOG.md",
+        "THREAT_MODEL.md",
+        "LICENSE",
+        ".ci",
+        ".gitignore",
+    ),
 }
 
 
