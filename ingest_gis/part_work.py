@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -22,12 +22,13 @@ from ingest_gis.positions import PositionReader
 from ingest_gis.prepared import PreparedRows, Rejected
 from ingest_gis.row_hashes import hash_keys
 from ingest_gis.rows import RowMaker
-from ingest_gis.seal_rows import hidden_keys
+from ingest_gis.seal_rows import WITH_PRIVATE, hidden_keys
 from ingest_gis.source_crs import SourceCrs
 from ingest_gis.stated_grids import StatedGrids, read_stated_grids
 from ingest_gis.surroundings import read_surroundings
 from ingest_gis.targets import RowBuilder
 from twin.personal.keyring import keys_to_seal
+from twin.personal.ledger import ledger_path, read_ledger
 from twin.settings import Settings
 
 
@@ -111,9 +112,22 @@ def part_maker(connection: psycopg.Connection[Any], plan: WorkPlan) -> PartMaker
     positions = PositionReader(plan.mapping, plan.columns, anchors, plan.crs, plan.datum)
     hide_key = hidden_keys(keys_to_seal(connection)) if plan.mapping.private_key else str
     builder = RowBuilder(plan.mapping, plan.columns, around)
-    careful = RowMaker(plan.mapping, plan.columns, positions, builder, hide_key)
+    careful = RowMaker(plan.mapping, plan.columns, positions, builder, hide_key, _erased_rows(connection, plan))
     offset_h = plan.settings.city.utc_offset_h
     return PartMaker(careful, plan.mapping, plan.columns, anchors, plan.crs, plan.datum, offset_h)
+
+
+def _erased_rows(
+    connection: psycopg.Connection[Any], plan: WorkPlan
+) -> Callable[[Mapping[str, str | None]], bool] | None:
+    """Make the test for rows that speak of somebody who was erased; None where nobody was."""
+    if plan.mapping.target not in WITH_PRIVATE:
+        return None
+    erased = read_ledger(ledger_path(plan.settings.data_dir))
+    if not erased:
+        return None
+    keys = keys_to_seal(connection)
+    return lambda row: erased.mentions(keys, row)
 
 
 def trying(plan: WorkPlan) -> WorkPlan:

@@ -17,6 +17,7 @@ from ingest_gis.prepared import PreparedRows, Rejected, StageRow, as_table
 from ingest_gis.targets import RowBuilder
 from ingest_gis.values import ValueProblem, ValueReader
 
+ERASED = "person_erased"
 GEOMETRY = "_wkt"  # the cell of a rejected row that holds its geometry
 
 
@@ -30,9 +31,14 @@ class RowMaker:
         positions: PositionReader,
         builder: RowBuilder,
         hide_key: Callable[[str], str] = str,
+        is_erased: Callable[[Mapping[str, str | None]], bool] | None = None,
     ) -> None:
-        """Find the mapping's columns in the delivery. hide_key: what stands for the code of a row from here on."""
+        """Find the mapping's columns in the delivery. hide_key: what stands for the code of a row from here on.
+
+        is_erased: tells rows that speak of somebody who was erased and must not come back.
+        """
         self._hide_key = hide_key
+        self._is_erased = is_erased
         self._mapping = mapping
         self._positions = positions
         self._builder = builder
@@ -108,7 +114,9 @@ class RowMaker:
         prepared = PreparedRows(read=len(numbers), notes=problems.notes, unknown_classes=problems.unknown_classes)
         made, hashes = [], []
         for row, number in enumerate(numbers):
-            if row in problems.first:
+            if self._is_erased is not None and self._is_erased({name: cells[row] for name, cells in raw.items()}):
+                prepared.rejected.append(Rejected(number, ERASED, None, b"{}"))
+            elif row in problems.first:
                 code, detail = problems.first[row]
                 key = values[row].get("key")
                 text = raw_row({name: cells[row] for name, cells in raw.items()}, batch, row)

@@ -26,6 +26,7 @@ MADE = (
     "target.",
     "link_state.",
     "problem.",
+    "reveal.field.",
     "review.all.",
     "review.empty.",
     "verdict.",

@@ -24,6 +24,7 @@ from twin.cli import (
     ingest,
     key,
     link,
+    person,
     responsibility,
     right,
     sample,
@@ -50,6 +51,7 @@ app.add_typer(export.app, name="export", help="The city's buildings and assets a
 app.add_typer(grid.app, name="grid", help="Unit grids and management grids.")
 app.add_typer(responsibility.app, name="responsibility", help="Who supervises, owns and maintains what, where.")
 app.add_typer(audit.app, name="audit", help="Who did and saw what: read it, check it, keep it.")
+app.add_typer(person.app, name="person", help="Erase a person; let go of what is no longer needed.")
 app.add_typer(key.app, name="key", help="The keys of personal data, kept outside the database.")
 app.add_typer(classes.app, name="classes", help="The 108 classes and what departments' words mean.")
 app.add_typer(user.app, name="user", help="Accounts of people: who logs in, and as what.")

@@ -15,6 +15,7 @@ from sqlalchemy import create_engine
 from sqlalchemy.pool import NullPool
 
 from twin.actions.apply_keys import apply_keys, is_anything_clear
+from twin.actions.erase_person import apply_ledger
 from twin.cluster.bootstrap import ensure_database
 from twin.cluster.server import connect, dsn, unavailable
 from twin.errors import DatabaseTooNew, DatabaseUnavailable, NoSpace
@@ -94,7 +95,8 @@ def upgrade(settings: Settings, target: str = "head") -> DatabaseVersion:
     """Bring the database to this program's version and its catalogue to the shipped one.
 
     Makes roles, database and extensions first where they are missing. Personal data that stands in clear is sealed
-    afterwards, batch by batch (twin.actions.apply_keys). Returns the version it had before.
+    afterwards, batch by batch (twin.actions.apply_keys); whom the erasure ledger names is erased. Returns the version
+    it had before.
     Raises DatabaseTooNew, DatabaseUnavailable, MissingSoftware, NoSpace; then nothing has changed. KeysMissing: the
     version is new, and sealing is left for `twin key apply`.
     """
@@ -124,6 +126,7 @@ def upgrade(settings: Settings, target: str = "head") -> DatabaseVersion:
         raise
     if is_anything_clear(settings):
         apply_keys(settings)
+    apply_ledger(settings)
     return before
 
 

@@ -93,3 +93,13 @@ class PutAway(Base):
     archive_sha256: Mapped[str]
     at: Mapped[datetime] = mapped_column(server_default=FetchedValue())
     put_away_by: Mapped[str]
+
+
+class AppliedErasure(Base):
+    """An entry of the erasure ledger that this database has been brought to."""
+
+    __tablename__ = "erasure"
+    __table_args__ = {"schema": "audit"}  # noqa: RUF012
+
+    entry: Mapped[str] = mapped_column(primary_key=True)
+    applied_at: Mapped[datetime] = mapped_column(server_default=FetchedValue())

@@ -3,6 +3,7 @@
 import { element, icon } from "../elements.js";
 import { evidenceDisclosure } from "./evidence.js";
 import { heldBack, nothing } from "./facts.js";
+import { revealControl } from "./reveal.js";
 
 const FIRST_SHOWN = 6;
 
@@ -23,6 +24,7 @@ export function entitiesSection(answer, { language }) {
 function entityRow(item, language) {
   const name = item.name || language.text("entities.unnamed");
   const { button, region } = evidenceDisclosure(item.evidence, name, language);
+  const inClear = item.person ? revealControl(item, language) : { button: null, region: null };
   return element(
     "li",
     {},
@@ -34,9 +36,12 @@ function entityRow(item, language) {
         { class: "row-main" },
         element("span", { class: "row-title" }, name, item.masked ? icon("lock", 14) : null),
         element("span", { class: "row-code", text: `${language.pick(item, "type")} · ${item.code}` }),
+        item.person ? element("span", { class: "row-code", text: Object.values(item.person).join(" · ") }) : null,
       ),
+      inClear.button,
       button,
     ),
+    inClear.region,
     region,
   );
 }
