@@ -58,6 +58,7 @@ WITHOUT_HISTORY = {
         "twin.area_total",
         "twin.area_stale",
         "twin.tile_change",
+        "twin.export",
     ),
     *("twin.batch", "twin.refused_delivery", "private.quarantine", "twin.observation"),
     *("twin.unmapped_class", "twin.grid_succession", "twin.management_grid_member"),

@@ -1,16 +1,20 @@
-"""Commands `twin export buildings|assets`: the city given away as files."""
+"""Commands `twin export buildings|assets|table`: the city given away as files."""
 
 from __future__ import annotations
 
 import getpass
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, cast
 
 import orjson
 import typer
 
 from twin.actions.export_city import WRITE_AUDIT, Exported, Format, export_assets, export_buildings, find_format
+from twin.actions.export_table import TableAsked, write_collection
+from twin.actions.table_files import SUFFIX, TABLE_FORMATS, TableFormat
 from twin.cluster import server
+from twin.errors import BadInput
+from twin.queries.features import Area
 from twin.session import Actor, transaction
 from twin.settings import read_settings
 
@@ -56,6 +60,42 @@ def assets(
         done = export_assets(connection, settings.city, file, found, crs, classes)
         cursor.execute(WRITE_AUDIT, _audited("assets", file, found, done))
     _say(file, done)
+
+
+@app.command(epilog="Example: twin export table assets-0118 lamps.parquet --bbox 121.59,37.38,121.61,37.39")
+def table(
+    collection: Annotated[str, typer.Argument(help="As in /collections: assets, assets-0118, buildings, places ...")],
+    file: Into,
+    form: Annotated[str | None, typer.Option("--format", help=f"{', '.join(TABLE_FORMATS)}; default: by name.")] = None,
+    bbox: Annotated[str | None, typer.Option(help="west,south,east,north in degrees.")] = None,
+    condition: Annotated[str | None, typer.Option("--filter", help="CQL2 text: \"state = '破损'\".")] = None,
+    crs: Annotated[str | None, typer.Option(help="EPSG:4550 and others the standards serve; default: degrees.")] = None,
+) -> None:
+    """Write a collection, or part of it, as the standards tell it.
+
+    导出图层。
+    """
+    found = form or next((name for name, suffix in SUFFIX.items() if file.name.lower().endswith(suffix)), "")
+    if found not in TABLE_FORMATS:
+        raise BadInput("不会写这种格式 (this format is not written)", do=f"--format {'|'.join(TABLE_FORMATS)}")
+    settings, actor = read_settings(), _actor(collection)
+    asked = TableAsked(collection, cast(TableFormat, found), _box(bbox), condition, crs)
+    read = server.dsn(settings, "app")
+    count = write_collection(file, asked, actor, Area(), read, settings.city.working_srid, lambda done: None)
+    with server.connect(settings, "app") as connection, transaction(connection, actor) as cursor:
+        detail = {"file": file.name, "format": found, "count": count}
+        cursor.execute(WRITE_AUDIT, {"subject": collection, "detail": orjson.dumps(detail).decode()})
+    typer.echo(f"{file.name}: 导出 {count} (written)")
+
+
+def _box(text: str | None) -> tuple[float, float, float, float] | None:
+    if text is None:
+        return None
+    try:
+        west, south, east, north = (float(part) for part in text.split(","))
+    except ValueError:
+        raise BadInput("范围应为 west,south,east,north (four numbers)", where="--bbox") from None
+    return west, south, east, north
 
 
 def _actor(what: str) -> Actor:

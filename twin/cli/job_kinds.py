@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from typing import Any
+from uuid import UUID
 
 from twin.jobs.job_run import JobRun
 from twin.settings import Settings
@@ -34,7 +35,7 @@ def registry(settings: Settings) -> dict[str, Callable[[JobRun], dict[str, Any] 
     """Give the function of each kind of job.
 
     survey.run processes and publishes a survey; delivery.check, delivery.take_in and
-    delivery.roll_back handle what was handed in.
+    delivery.roll_back handle what was handed in; export.table writes a collection as a file.
     """
     from twin.cli.delivery_jobs import check_delivery, roll_back_delivery, take_delivery_in
 
@@ -50,7 +51,20 @@ def registry(settings: Settings) -> dict[str, Callable[[JobRun], dict[str, Any] 
         )
         return {"published": publish_survey(settings, job.subject)}
 
+    def write_export_job(job: JobRun) -> dict[str, Any]:
+        from twin.actions.access import READ_RIGHTS, Rights
+        from twin.actions.export_table import write_export
+        from twin.cluster.server import dsn
+
+        def report(done: int) -> None:
+            job.report("write", 0.5, f"{done:,} 个要素", f"{done:,} features")
+
+        rights = Rights(job.connection.execute(READ_RIGHTS).fetchall())
+        export_id, srid = UUID(job.subject), settings.city.working_srid
+        return write_export(job.connection, dsn(settings, "app"), export_id, settings.data_dir, srid, rights, report)
+
     return {
+        "export.table": write_export_job,
         "survey.run": run_survey_job,
         "delivery.check": lambda job: check_delivery(settings, job),
         "delivery.take_in": lambda job: take_delivery_in(settings, job),

@@ -2,7 +2,7 @@
 
 from twin.model.access import AccessState, Account, LoginFailure, LoginSession, Right, Token
 from twin.model.addresses import Address, AddressAlias
-from twin.model.area_totals import AreaStale, AreaTotal
+from twin.model.area_totals import AreaStale, AreaTotal, TileChange
 from twin.model.assets import Asset
 from twin.model.base import Base
 from twin.model.buildings import Building, BuildingModel
@@ -11,6 +11,7 @@ from twin.model.class_words import ClassWord, UnmappedClass
 from twin.model.entities import Entity, PrivateEntity
 from twin.model.events import Event
 from twin.model.history import AppliedErasure, AuditEntry, PrivateVersion, PutAway, SubjectKey, Version
+from twin.model.exports import Export
 from twin.model.links import Link, LinkPart, LinkRun, ReviewClaim, SeenMatch
 from twin.model.places import AdminUnit, Grid, GridSuccession, ManagementGrid, ManagementGridMember
 from twin.model.records import Batch, BatchPart, PrivateRecord, QuarantinedRow, Record, RefusedDelivery
@@ -55,6 +56,7 @@ __all__ = [
     "Event",
     "EventClass",
     "Evidence",
+    "Export",
     "Grid",
     "GridSuccession",
     "HandlingLimit",
@@ -88,6 +90,7 @@ __all__ = [
     "SetAside",
     "SubjectKey",
     "Survey",
+    "TileChange",
     "Token",
     "UnmappedClass",
     "Version",

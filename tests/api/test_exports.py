@@ -1,0 +1,183 @@
+"""Collections as files: asked for over HTTP, written by a worker, fetched by who may, gone in time."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pyarrow.parquet as pq
+import pyogrio
+import pytest
+from starlette.testclient import TestClient
+
+from api.app import create_app
+from tests.api.conftest import LIMITS
+from tests.api.members import add_member, token_for
+from tests.api.small_city import SmallCity, insert_small_city
+from tests.databases import Database, fresh_database
+from twin.actions import export_table
+from twin.cli.job_kinds import registry
+from twin.jobs.queue import run_worker
+from twin.settings import Settings
+
+Headers = dict[str, str]
+
+
+@pytest.fixture(scope="module")
+def made(settings: Settings, tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Database, SmallCity]]:
+    with fresh_database(settings, tmp_path_factory.mktemp("exports") / "var") as database:
+        with database.connect("ingest") as connection:
+            facts = insert_small_city(connection, database.settings.data_dir)
+        add_member(database, "gong", "grid_worker", grids=(facts.grid_west,))
+        for name, role in (("ying", "planner"), ("shi", "steward")):
+            add_member(database, name, role)
+        yield database, facts
+
+
+@pytest.fixture(scope="module")
+def at(made: tuple[Database, SmallCity]) -> Iterator[TestClient]:
+    with TestClient(create_app(made[0].settings, limits=LIMITS), raise_server_exceptions=False) as running:
+        yield running
+
+
+@pytest.fixture(scope="module")
+def tokens(made: tuple[Database, SmallCity]) -> dict[str, Headers]:
+    return {name: {"authorization": f"Bearer {token_for(made[0], name)}"} for name in ("ying", "gong", "shi")}
+
+
+def work(database: Database) -> None:
+    run_worker(database.settings, registry(database.settings), until_empty=True)
+
+
+def ask_for(client: TestClient, who: Headers, **asked: Any) -> Any:
+    answer = client.post("/exports", json=asked, headers=who)
+    assert answer.status_code == 202, answer.text
+    return answer.json()
+
+
+def test_every_format_holds_the_same_assets(
+    made: tuple[Database, SmallCity], at: TestClient, tokens: dict[str, Headers], tmp_path: Path
+) -> None:
+    database, facts = made
+    who = tokens["ying"]
+    asked = {form: ask_for(at, who, collection="assets", format=form) for form in export_table.TABLE_FORMATS}
+    early = at.get(f"/exports/{asked['csv']['export_id']}/file", headers=who)
+    assert early.status_code == 409
+    work(database)
+    live = {asset.code for asset in facts.assets.values() if asset.valid_to is None}
+    for form, export in asked.items():
+        ready = at.get(f"/exports/{export['export_id']}", headers=who).json()
+        assert (ready["state"], ready["features"]) == ("ready", len(live)), form
+        answer = at.get(f"/exports/{export['export_id']}/file", headers=who)
+        assert len(answer.content) == ready["bytes"]
+        assert codes(form, answer.content, tmp_path) == live, form
+        job = at.get(f"/jobs/{export['job_id']}", headers=who).json()
+        assert job["state"] == "done"
+
+
+def codes(form: str, content: bytes, folder: Path) -> set[str]:
+    path = folder / f"file{export_table.SUFFIX[form]}"
+    path.write_bytes(content)
+    if form == "csv":
+        rows = list(csv.DictReader(io.StringIO(content.decode("utf-8-sig"))))
+        assert all(row["geometry_epsg_4490"].startswith(("POINT", "LINE", "POLY", "MULTI")) for row in rows)
+        return {row["code"] for row in rows}
+    if form == "geoparquet":
+        table = pq.read_table(path)
+        geo = json.loads(table.schema.metadata[b"geo"])
+        assert geo["columns"]["geometry"]["crs"]["id"]["code"] == 4490
+        return set(table.column("code").to_pylist())
+    frame = pyogrio.read_dataframe(path)
+    assert frame.geometry.notna().all()
+    return set(frame["code"])
+
+
+def test_class_box_filter_and_crs(
+    made: tuple[Database, SmallCity], at: TestClient, tokens: dict[str, Headers], tmp_path: Path
+) -> None:
+    database, facts = made
+    place = facts.centre_of("tower")
+    box = [place.lon - 1e-5, place.lat - 1e-5, place.lon + 1e-5, place.lat + 1e-5]
+    who = tokens["ying"]
+    lamps = ask_for(at, who, collection="assets-0118", format="geojson", filter="state = '完好'")
+    tower = ask_for(at, who, collection="buildings", format="gpkg", bbox=box, crs="EPSG:4550")
+    work(database)
+    read = at.get(f"/exports/{lamps['export_id']}/file", headers=who).json()["features"]
+    assert {feature["properties"]["class_code"] for feature in read} == {"0118"}
+    assert {feature["properties"]["state"] for feature in read} == {"完好"}
+    path = tmp_path / "tower.gpkg"
+    path.write_bytes(at.get(f"/exports/{tower['export_id']}/file", headers=who).content)
+    frame = pyogrio.read_dataframe(path)
+    assert frame["code"].tolist() == [facts.buildings["tower"].code]
+    assert frame.crs.to_epsg() == 4550
+    assert 300_000 < frame.geometry.iloc[0].centroid.x < 700_000
+
+
+def test_rights_are_asked_every_time(
+    made: tuple[Database, SmallCity], at: TestClient, tokens: dict[str, Headers]
+) -> None:
+    database, _ = made
+    asked = {"collection": "assets", "format": "csv"}
+    assert at.post("/exports", json=asked).status_code in (401, 403)
+    assert at.post("/exports", json=asked, headers=tokens["gong"]).status_code == 403
+    for bad in ({"collection": "entities"}, {"collection": "accounts"}, {"filter": "DROP"}, {"crs": "EPSG:3857"}):
+        assert at.post("/exports", json={**asked, **bad}, headers=tokens["ying"]).status_code in (400, 403, 404, 422), (
+            bad
+        )
+    export = ask_for(at, tokens["ying"], **asked)
+    change = "UPDATE access.right SET allowed = %s WHERE (role, action, collection) = ('planner', 'export', 'assets')"
+    database.fetch(change, [False])
+    work(database)  # the worker asks again
+    assert at.get(f"/jobs/{export['job_id']}", headers=tokens["ying"]).json()["state"] == "failed"
+    database.fetch(change, [True])
+    assert at.get(f"/exports/{export['export_id']}", headers=tokens["gong"]).status_code in (403, 404)
+
+
+def test_approval_and_the_end(
+    made: tuple[Database, SmallCity], at: TestClient, tokens: dict[str, Headers], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    database, _ = made
+    monkeypatch.setattr(export_table, "NEEDS_APPROVAL", frozenset({"buildings"}))
+    waiting = ask_for(at, tokens["shi"], collection="buildings", format="csv")
+    assert (waiting["state"], waiting["job_id"]) == ("asked", None)
+    decision = f"/exports/{waiting['export_id']}/decision"
+    assert at.post(decision, json={"approve": True}, headers=tokens["ying"]).status_code == 403
+    assert at.post(decision, json={"approve": True}, headers=tokens["shi"]).status_code == 404  # one's own
+    add_member(database, "shi2", "steward")
+    other = {"authorization": f"Bearer {token_for(database, 'shi2')}"}
+    assert at.post(decision, json={"approve": True}, headers=other).json()["state"] == "approved"
+    work(database)
+    address = f"/exports/{waiting['export_id']}/file"
+    assert at.get(address, headers=tokens["shi"]).status_code == 200
+    database.fetch("UPDATE twin.export SET expires_at = now() - interval '1 s'")
+    assert at.get(address, headers=tokens["shi"]).status_code == 404
+    with database.connect("ingest") as connection:
+        assert export_table.remove_expired(connection, database.settings.data_dir) >= 1
+    assert not list((database.settings.data_dir / "exports").rglob("*.csv"))
+    audited = database.fetch("SELECT count(*) FROM audit.log WHERE action = 'export'")[0][0]
+    assert audited >= 2
+
+
+def test_a_cell_that_would_be_a_formula_is_text() -> None:
+    from twin.actions.table_files import _cell
+
+    assert [_cell(value) for value in ("=1+1", "@x", "路灯", 3, None)] == ["'=1+1", "'@x", "路灯", 3, None]
+
+
+def test_the_command_writes_the_same(
+    made: tuple[Database, SmallCity], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from typer.testing import CliRunner
+
+    from twin.cli import export
+
+    monkeypatch.setattr(export, "read_settings", lambda: made[0].settings)
+    file = tmp_path / "lamps.fgb"
+    done = CliRunner().invoke(export.app, ["table", "assets-0118", str(file), "--filter", "state = '完好'"])
+    assert done.exit_code == 0, done.output
+    assert set(pyogrio.read_dataframe(file)["class_code"]) == {"0118"}
+    assert CliRunner().invoke(export.app, ["table", "assets", str(tmp_path / "a.xyz")]).exit_code != 0

@@ -1,0 +1,254 @@
+"""Collections given away as files by a worker: asked for, approved where that is needed, written, fetched, removed.
+
+Only what the standards' collections hold goes into a file: no names of persons, phones or rooms. Rights are judged when
+an export is asked for, again when it is written, and again when it is fetched.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import shutil
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+from uuid import UUID
+
+import orjson
+import psycopg
+from psycopg.types.json import Jsonb
+
+from twin.actions.access import Rights, absent, require
+from twin.actions.table_files import SUFFIX, TABLE_FORMATS, TableFormat, write_table
+from twin.errors import BadInput, NotAllowed
+from twin.queries.collection_facts import asset_classes
+from twin.queries.cql2_filter import compile_filter
+from twin.queries.cql2_text import read_filter
+from twin.queries.feature_collections import CLASS_PREFIX, COLLECTIONS, Collection, collection_of_class
+from twin.queries.feature_crs import Box, find_crs
+from twin.queries.features import Area, PageAsked, page_of
+from twin.session import SET_ACTOR, Actor, actor_settings
+
+KIND = "export.table"
+KEPT_DAYS = 7
+PAGE = 2000
+# Collections that somebody else has to approve of before a file of them is made (see docs/exports.md).
+NEEDS_APPROVAL: frozenset[str] = frozenset()
+ADD = """
+INSERT INTO twin.export (collection, format, question, state, asked_by, asked_role, department_id)
+VALUES (%(collection)s, %(format)s, %(question)s, %(state)s, %(asked_by)s, %(asked_role)s, %(department_id)s)
+RETURNING export_id
+"""
+WRITE_AUDIT = "SELECT audit.write('export', %(subject)s, %(detail)s::jsonb)"
+DECIDE = """
+UPDATE twin.export SET state = %(state)s, decided_by = %(by)s, decided_at = now()
+WHERE export_id = %(export_id)s AND state = 'asked' AND asked_by <> %(by)s RETURNING collection
+"""
+READ = """
+SELECT e.export_id, e.collection, e.format, e.question, e.state, e.asked_by, e.asked_role, e.department_id, e.path,
+       e.job_id, e.bytes, e.features, e.sha256, e.asked_at, e.ready_at, e.expires_at, e.expires_at < now() AS expired
+FROM twin.export e WHERE e.export_id = %s
+"""
+READY = """
+UPDATE twin.export SET state = 'ready', path = %(path)s, bytes = %(bytes)s, features = %(features)s,
+  sha256 = %(sha256)s, ready_at = now(), expires_at = now() + make_interval(days => %(days)s)
+WHERE export_id = %(export_id)s
+"""
+EXPIRED = "UPDATE twin.export SET state = 'removed' WHERE state = 'ready' AND expires_at < now() RETURNING path"
+JOB_OF = "UPDATE twin.export SET job_id = %s WHERE export_id = %s"
+Enqueue = Callable[[psycopg.Cursor[Any], str, str, dict[str, Any], Actor], UUID]
+
+
+@dataclass(frozen=True)
+class TableAsked:
+    """What is asked for. bbox: west, south, east, north in degrees. filter: CQL2 text. crs: as EPSG:4550 or a URI."""
+
+    collection: str
+    format: TableFormat
+    bbox: tuple[float, float, float, float] | None = None
+    filter: str | None = None
+    crs: str | None = None
+
+    def question(self) -> dict[str, Any]:
+        """Give what is kept of it in the export's row."""
+        return {"bbox": self.bbox, "filter": self.filter, "crs": self.crs}
+
+
+def base_collection(name: str) -> Collection:
+    """Find a collection, that of all assets for one class. Raises NotFound."""
+    found = COLLECTIONS.get("assets" if name.startswith(CLASS_PREFIX) else name)
+    if found is None:
+        raise absent("collection", name)
+    return found
+
+
+def check_export(asked: TableAsked, actor: Actor, rights: Rights, working_srid: int) -> None:
+    """Raise unless this can be asked and the actor may: NotFound, NotAllowed, BadInput."""
+    collection = base_collection(asked.collection)
+    require(actor, "export", collection.rights, rights)
+    if asked.format not in TABLE_FORMATS:
+        raise BadInput("this format is not written", where="format", do=f"Use {', '.join(TABLE_FORMATS)}")
+    _page(collection, asked, working_srid, Area())
+
+
+def ask_export(cursor: psycopg.Cursor[Any], asked: TableAsked, actor: Actor, enqueue: Enqueue) -> UUID:
+    """Write an export down and queue its job, unless it waits for approval. Rights are checked before.
+
+    cursor: inside a transaction of role ingest. enqueue: queues a job in the same transaction. Returns the export's id.
+    """
+    waits = base_collection(asked.collection).rights in NEEDS_APPROVAL
+    values = {
+        "collection": asked.collection, "format": asked.format, "question": Jsonb(asked.question()),
+        "state": "asked" if waits else "approved", "asked_by": actor.name, "asked_role": actor.role,
+        "department_id": actor.department_id,
+    }  # fmt: skip
+    row = cursor.execute(ADD, values).fetchone()
+    assert row is not None  # noqa: S101 - RETURNING of an insert gives a row
+    export_id = UUID(str(row[0]))
+    detail = {"export": str(export_id), "format": asked.format, "waits": waits}
+    cursor.execute(WRITE_AUDIT, {"subject": asked.collection, "detail": orjson.dumps(detail).decode()})
+    if not waits:
+        _queue(cursor, export_id, actor, enqueue)
+    return export_id
+
+
+def decide_export(cursor: psycopg.Cursor[Any], export_id: UUID, approve: bool, actor: Actor, enqueue: Enqueue) -> None:
+    """Approve or refuse an export that waits; nobody decides about their own. Raises NotFound."""
+    values = {"state": "approved" if approve else "refused", "by": actor.name, "export_id": export_id}
+    row = cursor.execute(DECIDE, values).fetchone()
+    if row is None:
+        raise absent("export that waits for somebody else's approval", str(export_id))
+    detail = {"export": str(export_id), "approved": approve}
+    cursor.execute(WRITE_AUDIT, {"subject": row[0], "detail": orjson.dumps(detail).decode()})
+    if approve:
+        _queue(cursor, export_id, actor, enqueue)
+
+
+def _queue(cursor: psycopg.Cursor[Any], export_id: UUID, actor: Actor, enqueue: Enqueue) -> None:
+    job_id = enqueue(cursor, KIND, str(export_id), {}, actor)
+    cursor.execute(JOB_OF, (job_id, export_id))
+
+
+def write_export(
+    connection: psycopg.Connection[Any],
+    read_dsn: str,
+    export_id: UUID,
+    data_dir: Path,
+    working_srid: int,
+    rights: Rights,
+    report: Callable[[int], None],
+) -> dict[str, Any]:
+    """Write an approved export's file; the worker's part.
+
+    connection: of role ingest, autocommit. read_dsn: to read with, of role app. report: told how many were written.
+    Raises NotAllowed when the asker may no longer, NotFound when the export is not approved.
+    """
+    remove_expired(connection, data_dir)
+    found = read_export(connection, export_id)
+    if found is None or found["state"] not in ("approved", "ready"):
+        raise absent("approved export", str(export_id))
+    asked = TableAsked(found["collection"], found["format"], **found["question"])
+    actor = Actor(found["asked_by"], role=found["asked_role"], department_id=found["department_id"], purpose="export")
+    collection = base_collection(asked.collection)
+    require(actor, "export", collection.rights, rights)
+    reach = rights.reach(actor, "export", collection.rights)
+    if not reach.everything and reach.department_id is None:
+        raise NotAllowed("nothing of this collection may be exported by this account")
+    area = Area(reach.everything, reach.department_id, reach.grid_ids)
+    folder = data_dir / "exports" / str(export_id)
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir(parents=True)
+    path = folder / f"{asked.collection}{SUFFIX[asked.format]}"
+    count = write_collection(path, asked, actor, area, read_dsn, working_srid, report)
+    with path.open("rb") as stream:
+        sha256 = hashlib.file_digest(stream, "sha256").hexdigest()
+    done = {"bytes": path.stat().st_size, "features": count, "sha256": sha256}
+    relative = path.relative_to(data_dir).as_posix()
+    connection.execute(READY, {**done, "export_id": export_id, "path": relative, "days": KEPT_DAYS})
+    return {"export_id": str(export_id), **done}
+
+
+def write_collection(
+    path: Path,
+    asked: TableAsked,
+    actor: Actor,
+    area: Area,
+    read_dsn: str,
+    working_srid: int,
+    report: Callable[[int], None],
+) -> int:
+    """Write what is asked for to a file, page after page in one snapshot. Rights are checked before.
+
+    area: where the actor may look. read_dsn: of role app. report: told how many were read. Returns how many there are.
+    Raises NotFound, BadInput.
+    """
+    temporary = path.with_name(f".{path.name}")
+    with asyncio.Runner() as runner:
+        connection = runner.run(psycopg.AsyncConnection.connect(read_dsn))
+        try:
+            cursor = runner.run(_snapshot(connection, actor))
+            collection = runner.run(_collection(cursor, asked.collection))
+            page = _page(collection, asked, working_srid, area)
+            count = write_table(
+                temporary, asked.format, collection, _pages(runner, cursor, page, report), page.crs.srid
+            )
+        finally:
+            runner.run(connection.close())
+    temporary.replace(path)
+    return count
+
+
+async def _snapshot(connection: psycopg.AsyncConnection[Any], actor: Actor) -> psycopg.AsyncCursor[Any]:
+    await connection.set_isolation_level(psycopg.IsolationLevel.REPEATABLE_READ)
+    await connection.set_read_only(True)
+    cursor = connection.cursor(binary=True)
+    await cursor.execute(SET_ACTOR, actor_settings(actor))
+    return cursor
+
+
+async def _collection(cursor: psycopg.AsyncCursor[Any], name: str) -> Collection:
+    if not name.startswith(CLASS_PREFIX):
+        return base_collection(name)
+    for one, _ in await asset_classes(cursor):
+        if name == CLASS_PREFIX + one.code:
+            return collection_of_class(one)
+    raise absent("collection", name)
+
+
+def _pages(
+    runner: asyncio.Runner, cursor: psycopg.AsyncCursor[Any], asked: PageAsked, report: Callable[[int], None]
+) -> Iterator[bytes]:
+    done = 0
+    while True:
+        page = runner.run(page_of(cursor, asked))
+        done += page.returned
+        report(done)
+        yield page.features
+        if page.last is None:
+            return
+        asked = replace(asked, after=page.last)
+
+
+def _page(collection: Collection, asked: TableAsked, working_srid: int, area: Area) -> PageAsked:
+    named = f"[{asked.crs}]" if asked.crs and asked.crs.startswith("EPSG:") else asked.crs
+    crs = replace(find_crs(named, working_srid, "crs"), north_first=False)  # files put x first
+    lonlat = find_crs(None, working_srid, "crs")
+    condition = compile_filter(read_filter(asked.filter, "cql2-text"), collection, lonlat) if asked.filter else None
+    box = Box(*asked.bbox) if asked.bbox else None
+    return PageAsked(collection, crs, working_srid, limit=PAGE, box=box, condition=condition, count="none", area=area)
+
+
+def read_export(connection: psycopg.Connection[Any], export_id: UUID) -> dict[str, Any] | None:
+    """Read an export's row; None when there is none."""
+    cursor = connection.execute(READ, (export_id,))
+    row = cursor.fetchone()
+    return dict(zip([c.name for c in cursor.description or ()], row, strict=True)) if row else None
+
+
+def remove_expired(connection: psycopg.Connection[Any], data_dir: Path) -> int:
+    """Remove the files whose time is over; their rows stay. Returns how many."""
+    gone = connection.execute(EXPIRED).fetchall()
+    for (path,) in gone:
+        shutil.rmtree((data_dir / path).parent, ignore_errors=True)
+    return len(gone)
