@@ -10,8 +10,8 @@ from twin.model.catalogue import AssetClass, ClassCode, EntityType, EventClass, 
 from twin.model.class_words import ClassWord, UnmappedClass
 from twin.model.entities import Entity, PrivateEntity
 from twin.model.events import Event
-from twin.model.history import AppliedErasure, AuditEntry, PrivateVersion, PutAway, SubjectKey, Version
 from twin.model.exports import Export
+from twin.model.history import AppliedErasure, AuditEntry, PrivateVersion, PutAway, SubjectKey, Version
 from twin.model.links import Link, LinkPart, LinkRun, ReviewClaim, SeenMatch
 from twin.model.places import AdminUnit, Grid, GridSuccession, ManagementGrid, ManagementGridMember
 from twin.model.records import Batch, BatchPart, PrivateRecord, QuarantinedRow, Record, RefusedDelivery
