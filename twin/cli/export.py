@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import getpass
 from pathlib import Path
-from typing import Annotated, cast
+from typing import Annotated
 
 import orjson
 import typer
 
 from twin.actions.export_city import WRITE_AUDIT, Exported, Format, export_assets, export_buildings, find_format
 from twin.actions.export_table import TableAsked, write_collection
-from twin.actions.table_files import SUFFIX, TABLE_FORMATS, TableFormat
+from twin.actions.table_files import SUFFIX, TABLE_FORMATS
 from twin.cluster import server
 from twin.errors import BadInput
 from twin.queries.features import Area
@@ -79,7 +79,7 @@ def table(
     if found not in TABLE_FORMATS:
         raise BadInput("不会写这种格式 (this format is not written)", do=f"--format {'|'.join(TABLE_FORMATS)}")
     settings, actor = read_settings(), _actor(collection)
-    asked = TableAsked(collection, cast(TableFormat, found), _box(bbox), condition, crs)
+    asked = TableAsked(collection, found, _box(bbox), condition, crs)
     read = server.dsn(settings, "app")
     count = write_collection(file, asked, actor, Area(), read, settings.city.working_srid, lambda done: None)
     with server.connect(settings, "app") as connection, transaction(connection, actor) as cursor:
