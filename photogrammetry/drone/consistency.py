@@ -48,7 +48,7 @@ def confirm(
     """
     rows, cols = np.nonzero(depth > 0)
     z = depth[rows, cols].astype(np.float32)
-    plane = shot.camera.unproject(np.column_stack([cols + 0.5, rows + 0.5])).astype(np.float32)
+    plane = _plane_of(shot, depth.shape, rows, cols)
     gsd = z / np.float32(shot.camera.focal_px)
     tolerance = gsd * np.float32(tolerance_px)
     views, better = np.ones(len(z), dtype=np.uint8), np.zeros(len(z), dtype=np.uint8)
@@ -63,21 +63,33 @@ def confirm(
     known = views >= min_views
     refined = (z + total / views)[known].astype(np.float64)
     rotation, centre = shot.pose
-    rays = np.column_stack([plane[known], np.ones(len(refined))]) @ rotation
-    surface = np.full((*depth.shape, 3), np.nan)
-    surface[rows[known], cols[known]] = centre + rays * refined[:, None]
+    rays = np.column_stack([plane[0][known], plane[1][known], np.ones(len(refined))]) @ rotation
+    xyz = centre + rays * refined[:, None]
+    surface = np.full((*depth.shape, 3), np.float32(np.nan))
+    surface[rows[known], cols[known]] = xyz
     kept = known & (better < copies)
+    xyz = xyz[kept[known]]
     rows, cols = rows[kept], cols[kept]
-    normals = _normals(surface.astype(np.float32), centre.astype(np.float32))[rows, cols]
-    return Confirmed(surface[rows, cols], normals, np.column_stack([rows, cols]), views[kept], gsd[kept])
+    normals = _normals(surface, centre.astype(np.float32), rows, cols)
+    return Confirmed(xyz, normals, np.column_stack([rows, cols]), views[kept], gsd[kept])
+
+
+def _plane_of(
+    shot: Shot, shape: tuple[int, ...], rows: NDArray[np.int64], cols: NDArray[np.int64]
+) -> tuple[Float, Float]:
+    """Give where pixels of a pinhole photo lie in the plane at depth 1: x and y, each (N,)."""
+    fx, fy, cx, cy = shot.camera.params
+    x_of_col = ((np.arange(shape[1]) + 0.5 - cx) / fx).astype(np.float32)
+    y_of_row = ((np.arange(shape[0]) + 0.5 - cy) / fy).astype(np.float32)
+    return x_of_col[cols], y_of_row[rows]
 
 
 def _look_up(
-    shot: Shot, other: Neighbour, plane: Float, z: Float, tolerance: Float
+    shot: Shot, other: Neighbour, plane: tuple[Float, Float], z: Float, tolerance: Float
 ) -> tuple[NDArray[np.int64], Float, Float]:
     """Compare pixels with another photo's depth map.
 
-    plane: (N, 2) of the pixels at depth 1, z: (N,) their depths. Returns the indices that agree, how much farther
+    plane: x and y, each (N,), of the pixels at depth 1, z: (N,) their depths. Returns the indices that agree, how much farther
     along our ray the other sees them, and the size of its pixels there.
     """
     rotation, centre = shot.pose
@@ -86,11 +98,12 @@ def _look_up(
     shift = (other_rotation @ (centre - other_centre)).astype(np.float32)
     fx, fy, cx, cy = (np.float32(p) for p in other.shot.camera.params)
     height, width = other.depth.shape
-    slope = turn[2, 0] * plane[:, 0] + turn[2, 1] * plane[:, 1] + turn[2, 2]
+    x, y = plane
+    slope = turn[2, 0] * x + turn[2, 1] * y + turn[2, 2]
     depth = z * slope + shift[2]
     with np.errstate(divide="ignore", invalid="ignore"):
         col, row = (
-            focal * (z * (turn[i, 0] * plane[:, 0] + turn[i, 1] * plane[:, 1] + turn[i, 2]) + shift[i]) / depth + middle
+            focal * (z * (turn[i, 0] * x + turn[i, 1] * y + turn[i, 2]) + shift[i]) / depth + middle
             for i, focal, middle in ((0, fx, cx), (1, fy, cy))
         )
         inside = (slope > 0.2) & (depth > 0) & (col >= 0) & (col < width) & (row >= 0) & (row < height)
@@ -102,16 +115,16 @@ def _look_up(
     return chosen, apart[agrees] / slope[chosen], depth[chosen] / np.float32(other.shot.camera.focal_px)
 
 
-def _normals(surface: Float, centre: Float) -> Float:
-    """Normals (H, W, 3) of a surface (H, W, 3) by differences; towards the photo, and straight at it where unknown."""
+def _normals(surface: Float, centre: Float, rows: NDArray[np.int64], cols: NDArray[np.int64]) -> Float:
+    """Normals (N, 3) of a surface (H, W, 3) at some pixels by differences; straight at the photo where unknown."""
     step = NORMAL_STEP_PX
     padded = np.pad(surface, ((step, step), (step, step), (0, 0)), constant_values=np.nan)
-    down = padded[2 * step :, step:-step] - padded[: -2 * step, step:-step]
-    right = padded[step:-step, 2 * step :] - padded[step:-step, : -2 * step]
-    to_photo = centre - surface
+    down = padded[rows + 2 * step, cols + step] - padded[rows, cols + step]
+    right = padded[rows + step, cols + 2 * step] - padded[rows + step, cols]
+    to_photo = centre - surface[rows, cols]
     normals = np.cross(down, right)
     with np.errstate(invalid="ignore", divide="ignore"):
-        unknown = ~np.isfinite(normals).all(axis=2)
+        unknown = ~np.isfinite(normals).all(axis=1)
         normals[unknown] = to_photo[unknown]
-        normals *= np.sign((normals * to_photo).sum(axis=2))[..., None]
-        return np.asarray(normals / np.linalg.norm(normals, axis=2, keepdims=True), dtype=np.float32)
+        normals *= np.sign((normals * to_photo).sum(axis=1))[:, None]
+        return np.asarray(normals / np.linalg.norm(normals, axis=1, keepdims=True), dtype=np.float32)

@@ -172,9 +172,22 @@ def confirm_photo(task: PhotoTask) -> list[tuple[int, int]]:
     points["views"] = found.views
     points["weight"] = (found.views - 1) / found.gsd_m**2
     points["tile"] = np.floor(found.xyz[:, :2] / task.tile_m)
-    points = points[np.lexsort((points["tile"][:, 1], points["tile"][:, 0]))]
-    np.save(task.output, points)
-    return [(int(col), int(row)) for col, row in np.unique(points["tile"], axis=0)]
+    order, touched = _by_tile(points["tile"])
+    np.save(task.output, points[order])
+    return touched
+
+
+def _by_tile(tiles: NDArray[np.int32]) -> tuple[NDArray[np.int64], list[tuple[int, int]]]:
+    """Give the order of points (N, 2 tile numbers) by tile, column first, and the tiles there are."""
+    if not len(tiles):
+        return np.zeros(0, dtype=np.int64), []
+    least = tiles.min(axis=0).astype(np.int64)
+    rows = int(tiles[:, 1].max()) - int(least[1]) + 1
+    key = (tiles[:, 0] - least[0]) * rows + (tiles[:, 1] - least[1])
+    if key.max() < 2**16:  # small numbers are sorted in one pass
+        key = key.astype(np.uint16)
+    touched = [(int(one) // rows + int(least[0]), int(one) % rows + int(least[1])) for one in np.unique(key)]
+    return np.argsort(key, kind="stable"), touched
 
 
 def merge_tile(task: TileTask) -> int:
