@@ -15,7 +15,7 @@ install-test:
 	@bash .ci/install-python
 
 test: install-test lint
-	.venv/bin/pytest -q -n 2 --dist loadgroup --durations=15
+	.venv/bin/pytest -q -n 3 --dist loadgroup --durations=15
 
 lint:
 	.venv/bin/ruff check .
