@@ -89,8 +89,8 @@ def _look_up(
 ) -> tuple[NDArray[np.int64], Float, Float]:
     """Compare pixels with another photo's depth map.
 
-    plane: x and y, each (N,), of the pixels at depth 1, z: (N,) their depths. Returns the indices that agree, how much farther
-    along our ray the other sees them, and the size of its pixels there.
+    plane: x and y, each (N,), of the pixels at depth 1, z: (N,) their depths. Returns the indices that agree, how
+    much farther along our ray the other sees them, and the size of its pixels there.
     """
     rotation, centre = shot.pose
     other_rotation, other_centre = other.shot.pose
