@@ -9,7 +9,7 @@ import anyio
 import psycopg
 from fastapi import Request
 
-from api.dependencies import Services
+from api.dependencies import Services, services_of
 from api.errors import request_id_of
 from api.identity import COOKIE, SECURE_COOKIE
 from twin.actions.log_in import SESSION_S, Member
@@ -56,7 +56,7 @@ def cookie_of(request: Request, secret: str | None) -> dict[str, str]:
 
     Only this site gets it, no script reads it, and over https it never travels in clear.
     """
-    secure = request.url.scheme == "https"
+    secure = request.url.scheme == "https" or services_of(request).https
     name = SECURE_COOKIE if secure else COOKIE
     age = SESSION_S if secret else 0
     flags = "; Secure" if secure else ""

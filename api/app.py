@@ -106,6 +106,7 @@ def create_app(
     services = Services(settings, chosen)
     services.metrics_token = edge.metrics_token
     services.openid = OpenId(openid) if openid else None
+    services.https = edge.https
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:

@@ -50,6 +50,7 @@ class Services:
         self.rights: Rights = shipped_rights()
         self.has_accounts = True  # until the database has said otherwise
         self.openid: OpenId | None = None
+        self.https = False  # people come by https only, whatever stands between
         self.members = Members(self._connection)
         self._rights_version: int | None = None
         self._rights_checked_at = 0.0

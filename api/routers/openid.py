@@ -13,7 +13,7 @@ from fastapi.responses import RedirectResponse
 
 from api.account_work import as_keeper, cookie_of
 from api.caching import KEEP_NOTHING
-from api.dependencies import Services, ServicesOf
+from api.dependencies import Services, ServicesOf, services_of
 from api.documented import answers
 from api.needs import needs
 from api.openid import Start
@@ -49,7 +49,7 @@ async def begin(
 
 
 def _headers(request: Request, value: str, age_s: int) -> dict[str, str]:
-    secure = "; Secure" if request.url.scheme == "https" else ""
+    secure = "; Secure" if request.url.scheme == "https" or services_of(request).https else ""
     cookie = f"{COOKIE}={value}; Path=/auth/openid; Max-Age={age_s}; HttpOnly; SameSite=Lax{secure}"
     return {"Set-Cookie": cookie, "Cache-Control": KEEP_NOTHING}
 

@@ -13,6 +13,7 @@ from typer.testing import CliRunner
 
 from api.app import create_app
 from api.limits import ApiLimits
+from api.service_settings import ServiceSettings
 from tests.api.members import PASSWORD, QUICK, add_member, log_in, session_for, token_for
 from tests.databases import Database
 from twin.actions import passwords
@@ -80,6 +81,10 @@ def test_over_https_the_cookie_is_secure_and_bound_to_the_host(city: Database) -
         assert cookie.startswith("__Host-twin_session=")
         assert "; Secure" in cookie
         assert client.get("/auth/me").json()["name"] == "zhu"
+    behind = create_app(city.settings, limits=LIMITS, service=ServiceSettings(https=True))
+    with TestClient(behind, base_url="http://twin.example") as client:
+        cookie = client.post("/auth/login", json={"name": "zhu", "password": PASSWORD}).headers["set-cookie"]
+        assert "; Secure" in cookie, "a proxy takes the https off"
 
 
 def test_the_desk_of_this_computer_closes_with_the_first_account(client: TestClient) -> None:
@@ -214,6 +219,7 @@ def test_an_administrator_needs_a_second_factor_and_a_code_is_good_once(client: 
     assert log_in(client, "an", code=codes[0]) == 401
     texts = city.fetch("SELECT string_agg(l::text, ' ') FROM audit.log l")[0][0]
     assert enrol["secret"] not in texts
+    assert enrol["secret"] not in city.fetch("SELECT totp_secret FROM access.account WHERE name = 'an'")[0][0]
     assert codes[1] not in texts
     assert CliRunner().invoke(commands, ["token", "make", "an", "--name", "x"], env=env(city)).exit_code != 0
     assert CliRunner().invoke(commands, ["user", "totp", "an"], env=env(city)).exit_code == 0

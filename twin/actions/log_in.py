@@ -16,6 +16,7 @@ import psycopg
 from twin.actions import passwords
 from twin.actions.accounts import needs_second_factor
 from twin.errors import BadInput
+from twin.personal.keyring import keys_of, keys_to_seal
 from twin.session import Actor
 
 SESSION_S = 8 * 3600
@@ -195,9 +196,14 @@ def _failed(cursor: psycopg.Cursor[Any], name: str, key: bytes, known: bool) -> 
     return Refused("wrong", wait_s)
 
 
+def _code_secret(cursor: psycopg.Cursor[Any], account: _Secrets) -> str:
+    """Open the authenticator's secret. Raises KeysMissing."""
+    return passwords.open_code_secret(keys_of(cursor.connection), account.account_id, account.totp_secret or "")
+
+
 def _use_code(cursor: psycopg.Cursor[Any], account: _Secrets, code: str) -> bool:
     """Take a code of the authenticator or a recovery code; each is good once."""
-    step = passwords.step_of(code, account.totp_secret or "", time.time())
+    step = passwords.step_of(code, _code_secret(cursor, account), time.time())
     if step is not None:
         if step <= account.totp_last_step:
             return False
@@ -247,7 +253,8 @@ def begin_second_factor(cursor: psycopg.Cursor[Any], name: str) -> str:
             do="遗失时请安全管理员重置: twin user totp NAME (if it is lost: the security administrator resets it)",
         )
     secret = passwords.new_code_secret()
-    cursor.execute("UPDATE access.account SET totp_secret = %s WHERE account_id = %s", (secret, account.account_id))
+    sealed = passwords.seal_code_secret(keys_to_seal(cursor.connection), account.account_id, secret)
+    cursor.execute("UPDATE access.account SET totp_secret = %s WHERE account_id = %s", (sealed, account.account_id))
     return secret
 
 
@@ -259,7 +266,7 @@ def confirm_second_factor(cursor: psycopg.Cursor[Any], name: str, code: str, ses
     account = _secrets_of(cursor, name)
     if account is None or account.totp_secret is None or account.totp_confirmed:
         return None
-    step = passwords.step_of(code, account.totp_secret, time.time())
+    step = passwords.step_of(code, _code_secret(cursor, account), time.time())
     if step is None:
         return None
     codes = passwords.new_recovery_codes()

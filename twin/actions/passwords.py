@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import base64
 import hashlib
+import os
 import secrets
 import string
 from functools import cache
@@ -10,12 +12,16 @@ from functools import cache
 import pyotp
 from argon2 import PasswordHasher
 from argon2.exceptions import InvalidHashError, VerificationError
+from cryptography.exceptions import InvalidTag
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
-from twin.errors import BadInput
+from twin.errors import BadInput, KeysMissing
+from twin.personal.keyring import Keyring
 
 SHORTEST, LONGEST = 12, 200
 TOKEN_PREFIX = "twin_"  # noqa: S105 -- how tokens begin, so that leaked ones can be found
 CODE_STEP_S = 30
+NONCE_BYTES = 12
 RECOVERY_CODES = 10
 _hasher = PasswordHasher()  # argon2id, 64 MiB, RFC 9106's second recommended choice
 
@@ -69,6 +75,25 @@ def hash_of(secret: str) -> bytes:
 def new_code_secret() -> str:
     """Make up the secret of an authenticator (base32)."""
     return pyotp.random_base32()
+
+
+def seal_code_secret(keys: Keyring, account_id: int, secret: str) -> str:
+    """Encrypt an authenticator's secret, bound to its account; the derived key outlives a rotation of keys."""
+    nonce = os.urandom(NONCE_BYTES)
+    sealed = AESGCM(keys.derived("totp")).encrypt(nonce, secret.encode(), f"access.account/{account_id}".encode())
+    return base64.b64encode(nonce + sealed).decode()
+
+
+def open_code_secret(keys: Keyring, account_id: int, sealed: str) -> str:
+    """Decrypt an authenticator's secret. Raises KeysMissing when it was sealed with other keys, moved or changed."""
+    raw, place = base64.b64decode(sealed), f"access.account/{account_id}".encode()
+    try:
+        return AESGCM(keys.derived("totp")).decrypt(raw[:NONCE_BYTES], raw[NONCE_BYTES:], place).decode()
+    except InvalidTag as error:
+        raise KeysMissing(
+            "第二因子是用别的密钥封存的 (the second factor was sealed with other keys)",
+            do="twin key, 或重置: twin user totp NAME (put the keys back, or reset it)",
+        ) from error
 
 
 def code_uri(secret: str, name: str, city: str) -> str:

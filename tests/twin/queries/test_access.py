@@ -6,9 +6,11 @@ import asyncio
 
 import psycopg
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from tests.databases import Database
-from twin.actions.access import absent, reading, shipped_rights, sight_of
+from twin.actions.access import ACTIONS, COLLECTIONS, ROLES, absent, reading, shipped_rights, sight_of
 from twin.errors import BadInput
 from twin.session import PUBLIC, Actor
 
@@ -46,3 +48,32 @@ def test_reading_writes_nothing_and_tells_the_database_who_reads(database: Datab
                     )
 
     asyncio.run(try_it())
+
+
+def test_what_the_public_may_everyone_may_and_programs_roles_are_known() -> None:
+    rights = shipped_rights()
+    for role in ROLES:
+        assert rights.may(role, "read", "assets"), role
+    assert not rights.may("king", "read", "assets")
+    assert not rights.may("public", "deliver", "deliveries")
+
+
+@given(
+    st.sampled_from(ROLES), st.sampled_from(ACTIONS), st.sampled_from(COLLECTIONS),
+    st.one_of(st.none(), st.integers(1, 5)), st.one_of(st.none(), st.integers(1, 5)),
+)  # fmt: skip
+def test_reach_never_goes_beyond_a_grant(
+    role: str, action: str, collection: str, department: int | None, grid: int | None
+) -> None:
+    """A row is within reach when a grant says all, or it is of the actor's own department or grids; else it is not."""
+    rights = shipped_rights()
+    reach = rights.reach(Actor("x", role, 3, grid_ids=(4,)), action, collection)
+    areas = {grant.area for grant in rights.grants(role, action, collection)}
+    right = (
+        "all" in areas
+        or ("own_department" in areas and department == 3)
+        or ("own_grids" in areas and grid == 4)
+    )  # fmt: skip
+    assert reach.holds(department_id=department, grid_id=grid) == right
+    nobody = rights.reach(Actor("x", role), action, collection)
+    assert nobody.holds(department_id=department, grid_id=grid) == ("all" in areas)
