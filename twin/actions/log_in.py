@@ -181,6 +181,7 @@ def log_out(cursor: psycopg.Cursor[Any], secret: str) -> None:
 
 
 def _failed(cursor: psycopg.Cursor[Any], name: str, key: bytes, known: bool) -> Refused:
+    cursor.execute("DELETE FROM access.login_failure WHERE last_at < now() - interval '2 days'")
     row = cursor.execute(FAILED, {"name": key}).fetchone()
     failures = row[0] if row else 1
     wait_s = 0
