@@ -11,6 +11,7 @@ from contextlib import asynccontextmanager
 from typing import Any, TypeVar
 
 import psycopg
+from psycopg.pq import TransactionStatus
 
 from api.limits import ApiLimits
 from api.steady_pool import SteadyPool
@@ -29,6 +30,9 @@ class QuickReads:
         """address: of the database, for role twin_app. Nothing is opened before `running`."""
         self._address, self._limits = address, limits
         self._pool: SteadyPool | None = None
+        # The pool's book-keeping takes as long as a short question; connections at rest are kept beside it.
+        self._idle: list[psycopg.AsyncCursor[Any]] = []
+        self._waiting = 0
 
     @asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
@@ -52,6 +56,9 @@ class QuickReads:
             yield
         finally:
             self._pool = None
+            for cursor in self._idle:
+                await pool.putconn(cursor.connection)
+            self._idle.clear()
             await pool.close(timeout=limits.pool_wait_s)
 
     async def _configure(self, connection: psycopg.AsyncConnection[Any]) -> None:
@@ -63,14 +70,34 @@ class QuickReads:
 
         Raises psycopg's OperationalError (PoolTimeout, TooManyRequests) when there is no connection to be had.
         """
+        for last in (*[False] * self._limits.pool_max, True):
+            cursor = self._idle.pop() if self._idle else await self._another()
+            try:
+                return await read(cursor)
+            except psycopg.OperationalError:
+                if last or not cursor.connection.closed:
+                    raise
+            finally:
+                await self._give_back(cursor)
+        raise AssertionError
+
+    async def _another(self) -> psycopg.AsyncCursor[Any]:
         if self._pool is None:
             raise psycopg.OperationalError("the service is not running")
-        for last in (*[False] * self._limits.pool_max, True):
-            async with self._pool.connection() as connection:
-                try:
-                    async with connection.cursor(binary=True) as cursor:
-                        return await read(cursor)
-                except psycopg.OperationalError:
-                    if last or not connection.closed:
-                        raise
-        raise AssertionError
+        self._waiting += 1
+        try:
+            connection = await self._pool.getconn()
+        finally:
+            self._waiting -= 1
+        return connection.cursor(binary=True)
+
+    async def _give_back(self, cursor: psycopg.AsyncCursor[Any]) -> None:
+        """Keep a good connection at hand, unless somebody waits for one; the pool mends broken ones."""
+        connection = cursor.connection
+        good = not connection.closed and connection.info.transaction_status == TransactionStatus.IDLE
+        if good and not self._waiting and self._pool is not None:
+            self._idle.append(cursor)
+        elif self._pool is not None:
+            await self._pool.putconn(connection)
+        else:
+            await connection.close()

@@ -217,3 +217,9 @@ def test_names_of_properties_are_parameters(client: TestClient, city: City) -> N
     assert ask(client, "/collections/places/items", level=3)["numberMatched"] == 1
     assert client.get("/collections/places/items?level=x").status_code == 400
     assert json.loads(client.get("/collections/assets/items?code='||'").text)["numberMatched"] == 0
+
+
+def test_the_catalogues_names_need_no_escaping(city: City) -> None:
+    """They are written into JSON as they stand."""
+    rows = city.database.fetch("SELECT code, name_zh, name_en FROM twin.class")
+    assert all(json.dumps(text, ensure_ascii=False) == f'"{text}"' for row in rows for text in row)

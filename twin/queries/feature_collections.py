@@ -110,8 +110,9 @@ ASSETS = Collection(
         CODE,
         *_words(
             ("class_code", "c.code", "word", "小类代码", "Class code"),
-            ("class_zh", "c.name_zh", "string", "小类", "Class (Chinese)"),
-            ("class_en", "c.name_en", "string", "小类（英文）", "Class"),
+            # The catalogue's names come with the program and have nothing in them to escape; a test holds them to it.
+            ("class_zh", "c.name_zh", "word", "小类", "Class (Chinese)"),
+            ("class_en", "c.name_en", "word", "小类（英文）", "Class"),
         ),
         NAME,
         *_words(

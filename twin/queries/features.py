@@ -8,6 +8,7 @@ its text and its plan already.
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -25,6 +26,7 @@ from twin.queries.known_then import KEYS, sources_as_of, sources_now
 MOST = 10_000
 COUNTED_UP_TO = 10_000
 SMALL_BOX_DEG2 = 0.0025  # about 5 x 5 km: what lies in it is found by its index, whatever else is asked
+ROUNDING_DEG = 5e-5  # of the boxes in an index, with room
 CountMode = Literal["auto", "exact", "estimated", "none"]
 
 _NOW, _THEN = sources_now(), sources_as_of()
@@ -124,8 +126,20 @@ def geometry_sql(collection: Collection, crs: ServedCrs, working_srid: int) -> s
     return written if collection.shape == "any" and collection.geometry == "geom" else f"coalesce({written}, 'null')"
 
 
+_features: dict[tuple[str, str, int, tuple[str, ...] | None], str] = {}
+
+
 def feature_sql(collection: Collection, crs: ServedCrs, working_srid: int, names: tuple[str, ...] | None) -> str:
     """Give the SQL that writes a feature as JSON text; names: the properties to write, None for all."""
+    key = (collection.table, crs.uri, working_srid, names)
+    if key not in _features:
+        if len(_features) > 500:  # every choice of properties is another
+            _features.clear()
+        _features[key] = _write_feature_sql(collection, crs, working_srid, names)
+    return _features[key]
+
+
+def _write_feature_sql(collection: Collection, crs: ServedCrs, working_srid: int, names: tuple[str, ...] | None) -> str:
     written = [
         f"""'{"," if number else ""}"{one.name}":' || {one.json}"""
         for number, one in enumerate(p for p in collection.properties if names is None or p.name in names)
@@ -161,8 +175,10 @@ def _conditions(asked: PageAsked, metric: bool) -> list[str]:
             column = f"a.{collection.metric}"
         elif srid != STORED_SRID:
             box = f"ST_Transform(ST_Segmentize({box}, 1000), {STORED_SRID:d})"
-        if collection.shape == "point" and not asked.box.crosses and srid == STORED_SRID:
-            found.append(f"{column} && {box}")
+        if srid == STORED_SRID and not asked.box.crosses:
+            # What surely lies inside need not be looked at closely: boxes in the index are rounded by up to a metre.
+            inside = "ST_MakeEnvelope(%(in_west)s, %(in_south)s, %(in_east)s, %(in_north)s, 4490)"
+            found.append(f"{column} && {box} AND ({column} @ {inside} OR ST_Intersects({column}, {box}))")
         else:
             found.append(f"ST_Intersects({column}, {box})")
         if metric:
@@ -190,15 +206,18 @@ def _page_text(
     matching = f"FROM {source} a {joins if asked_filter else ''} WHERE {where}"
     follow = f"AND a.{key} > %(after)s" if after else ""
     hit = ""
+    # Only what is written is carried through the sorting.
+    columns = ", ".join(sorted({f"a.{key}", *re.findall(r"\ba\.\w+", f"{feature} {joins}")}))
     if by_box and count == "exact":
         hit = f"hit AS MATERIALIZED (SELECT a.{key} {matching}),"
-        rows = f"""SELECT a.* FROM (SELECT {key} FROM hit a WHERE true {follow} ORDER BY {key} LIMIT %(limit)s + 1) h
+        rows = f"""SELECT {columns} FROM (
+          SELECT {key} FROM hit a WHERE true {follow} ORDER BY {key} LIMIT %(limit)s + 1) h
           JOIN {source} a USING ({key})"""
         counted = "(SELECT count(*) FROM hit)"
     else:
         # OFFSET 0 keeps the planner from walking the whole table in the order of its keys to find a small box.
-        inner = f"(SELECT a.* {matching} OFFSET 0) a WHERE true" if by_box else matching.removeprefix("FROM ")
-        rows = f"SELECT a.* FROM {inner} {follow} ORDER BY a.{key} LIMIT %(limit)s + 1"
+        inner = f"(SELECT {columns} {matching} OFFSET 0) a WHERE true" if by_box else matching.removeprefix("FROM ")
+        rows = f"SELECT {columns} FROM {inner} {follow} ORDER BY a.{key} LIMIT %(limit)s + 1"
         capped = f"(SELECT FROM {source} a {joins if asked_filter else ''} WHERE {where} LIMIT {COUNTED_UP_TO + 1})"
         counted = {
             "auto": f"(SELECT count(*) FROM {capped} c)",
@@ -251,6 +270,8 @@ def _values(asked: PageAsked, metres: tuple[float, float, float, float] | None) 
     if asked.box is not None:
         box = asked.box
         values |= {"west": box.west, "south": box.south, "east": box.east, "north": box.north}
+        if box.srid == STORED_SRID:
+            values |= _inner(box)
     if metres is not None:
         values |= dict(zip(("m_west", "m_south", "m_east", "m_north"), metres, strict=True))
     if asked.during is not None:
@@ -262,6 +283,18 @@ def _values(asked: PageAsked, metres: tuple[float, float, float, float] | None) 
     if asked.condition is not None:
         values |= asked.condition.values
     return values
+
+
+def _inner(box: Box) -> dict[str, float]:
+    """Give the box that rounding cannot lead out of; somewhere else for one too small to hold any."""
+    if min(box.east - box.west, box.north - box.south) <= 2 * ROUNDING_DEG:
+        return {"in_west": 999.0, "in_south": 999.0, "in_east": 999.0, "in_north": 999.0}
+    return {
+        "in_west": box.west + ROUNDING_DEG,
+        "in_south": box.south + ROUNDING_DEG,
+        "in_east": box.east - ROUNDING_DEG,
+        "in_north": box.north - ROUNDING_DEG,
+    }
 
 
 async def page_of(cursor: psycopg.AsyncCursor[Any], asked: PageAsked) -> Page:
