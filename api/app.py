@@ -16,6 +16,7 @@ from api.dependencies import Services
 from api.disconnects import CancelWhenGone
 from api.errors import install_error_handlers
 from api.feature_answers import PREFIX
+from api.idempotency import install_idempotency
 from api.limits import ApiLimits, LimitRequests
 from api.openid import OpenId, OpenIdSettings, read_openid_settings
 from api.quick_tiles import AnswerKeptTiles
@@ -134,6 +135,7 @@ def create_app(
     for path, mounted in (mounts or {}).items():
         app.mount(path.rstrip("/"), mounted)
     # Added last runs first: the log sees everything, compression is next to the routes.
+    install_idempotency(app, services)
     app.add_middleware(GZipMiddleware, minimum_size=1000, compresslevel=5)
     app.add_middleware(CancelWhenGone)
     app.add_middleware(LimitRequests, limits=chosen)

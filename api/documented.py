@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from api.errors import PROBLEM
@@ -34,12 +35,14 @@ def answers(
     example: dict[str, Any] | None = None,
     *,
     media: str = "application/json",
+    also: Sequence[str] = (),
     description: str = "The answer",
     writes: bool = False,
 ) -> Any:
     """Describe a route's answers for FastAPI's `responses`.
 
-    example: what the answer looks like, for JSON. media: its media type. Problems are added to every route.
+    example: what the answer looks like, for JSON. media: its media type. also: other media types that may be asked for.
+    Problems are added to every route.
     writes: the route is part of the desk, where not everybody may write and two people may want the same.
     """
     if example is None:
@@ -47,14 +50,17 @@ def answers(
         content: dict[str, Any] = {media: {"schema": schema}}
     else:
         content = {media: {"schema": {"type": "object"}, "example": example}}
+    content |= {other: {"schema": {"type": "string"}, "example": "the same as text"} for other in also}
     desk = {
-        400: _problem("The body cannot be read at all"),
         408: _problem("The body came too slowly"),
         409: _problem("Somebody else was first, or the same request is still being answered; nothing was written"),
+        412: _problem("It is no longer as you have read it (If-Match)"),
         413: _problem("The body is too large"),
+        428: _problem("Say which version you have read (If-Match)"),
     }
     return {
         200: {"description": description, "content": content},
+        400: _problem("The question cannot be read at all"),
         401: _problem("Log in first, or the token is not good"),
         403: _problem("Not allowed in this role or from this computer"),
         404: _problem("Not there, or not yours to see"),

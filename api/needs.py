@@ -12,6 +12,7 @@ from typing import Any
 from fastapi import Depends, Request
 
 from api.dependencies import services_of
+from api.idempotency import claim
 from api.identity import has_credentials, identify, identify_desk
 from twin.actions.access import COLLECTIONS, absent
 from twin.errors import NotAllowed, NotLoggedIn
@@ -49,6 +50,7 @@ class Needs:
             raise _refusal(actor, f"{self.action} {collection}")
         request.state.asker = actor
         request.state.reach = rights.reach(actor, self.action, collection)
+        await claim(request, services, actor)
 
     async def _note(self, request: Request, actor: Actor, collection: str) -> None:
         """Have the audit say that a member was refused."""

@@ -44,7 +44,7 @@ EXAMPLE = {
     dependencies=[needs("read", "buildings")],
     summary="Buildings as CityJSON 2.0 or CityJSONSeq 建筑三维模型",
     response_class=Response,
-    responses=answers(EXAMPLE, media=CITY_JSON),
+    responses=answers(EXAMPLE, media=CITY_JSON, also=["application/city+json-seq"]),
 )
 async def cityjson(
     request: Request,

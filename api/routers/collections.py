@@ -43,7 +43,7 @@ ABOUT = "城市数字孪生的开放标准接口。City digital twin by open sta
     "/ogc",
     summary="Where a client of the standards begins 标准接口入口",
     dependencies=[needs("read", "service")],
-    responses=answers(examples.LANDING),
+    responses=answers(examples.LANDING, also=["text/html"]),
     openapi_extra={"parameters": PAGE_PARAMETERS},
 )
 async def landing(request: Request) -> Response:
@@ -93,7 +93,7 @@ root.add_api_route(
     "/conformance",
     summary="Which parts of the standards hold 符合性声明",
     dependencies=[needs("read", "service")],
-    responses=answers(examples.CONFORMANCE),
+    responses=answers(examples.CONFORMANCE, also=["text/html"]),
     openapi_extra={"parameters": PAGE_PARAMETERS},
 )
 async def conformance(request: Request) -> Response:
@@ -108,7 +108,7 @@ async def conformance(request: Request) -> Response:
     "/collections",
     summary="What there is: all collections 图层列表",
     dependencies=[needs("read", "service")],
-    responses=answers(examples.COLLECTIONS),
+    responses=answers(examples.COLLECTIONS, also=["text/html"]),
     openapi_extra={"parameters": PAGE_PARAMETERS},
 )
 async def collections(request: Request) -> Response:
@@ -125,7 +125,7 @@ async def collections(request: Request) -> Response:
     "/collections/{collection}",
     summary="One collection 图层说明",
     dependencies=[needs("read", "{collection}")],
-    responses=answers(examples.COLLECTION),
+    responses=answers(examples.COLLECTION, also=["text/html"]),
     openapi_extra={"parameters": PAGE_PARAMETERS},
 )
 async def one_collection(request: Request, collection: CollectionId) -> Response:
@@ -150,7 +150,7 @@ async def _with_extent(service: FeatureService, request: Request, collection: Co
     summary="What a filter may name 可查询字段",
     dependencies=[needs("read", "{collection}")],
     response_class=Response,
-    responses=answers(examples.QUERYABLES, media=SCHEMA),
+    responses=answers(examples.QUERYABLES, media=SCHEMA, also=["text/html"]),
     openapi_extra={"parameters": PAGE_PARAMETERS},
 )
 async def queryables(request: Request, collection: CollectionId) -> Response:

@@ -76,7 +76,7 @@ router = APIRouter(tags=["OGC API Features 要素"], route_class=QuickRoute)
     summary="A page of features 要素列表",
     dependencies=[needs("read", "{collection}")],
     response_class=Response,
-    responses=answers(examples.ITEMS, media=GEOJSON),
+    responses=answers(examples.ITEMS, media=GEOJSON, also=["text/html"]),
     openapi_extra={"parameters": ITEMS_PARAMETERS},
 )
 async def items(request: Request, collection: CollectionId) -> Response:
@@ -131,7 +131,7 @@ async def _read_part(service: FeatureService, request: Request, part: PageAsked)
     summary="One feature 要素详情",
     dependencies=[needs("read", "{collection}")],
     response_class=Response,
-    responses=answers(examples.ITEM, media=GEOJSON),
+    responses=answers(examples.ITEM, media=GEOJSON, also=["text/html"]),
     openapi_extra={"parameters": ITEM_PARAMETERS},
 )
 async def item(

@@ -1,6 +1,6 @@
 """The city's tables as SQLAlchemy models, one file per part of the city."""
 
-from twin.model.access import AccessState, Account, LoginFailure, LoginSession, Right, Token
+from twin.model.access import AccessState, Account, LoginFailure, LoginSession, RepeatedRequest, Right, Token
 from twin.model.addresses import Address, AddressAlias
 from twin.model.area_totals import AreaStale, AreaTotal, TileChange
 from twin.model.assets import Asset
@@ -79,6 +79,7 @@ __all__ = [
     "QuarantinedRow",
     "Record",
     "RefusedDelivery",
+    "RepeatedRequest",
     "Responsibility",
     "ReviewClaim",
     "Right",

@@ -103,3 +103,15 @@ class LoginFailure(Base):
     failures: Mapped[int]
     last_at: Mapped[datetime]
     locked_until: Mapped[datetime | None]
+
+
+class RepeatedRequest(Base):
+    """What was answered to a request with an Idempotency-Key, sealed; without an answer it is being answered."""
+
+    __tablename__ = "repeated_request"
+    __table_args__ = {"schema": "access"}  # noqa: RUF012
+
+    request_hash: Mapped[bytes] = mapped_column(primary_key=True)
+    body_hash: Mapped[bytes]
+    begun_at: Mapped[datetime] = mapped_column(server_default=FetchedValue())
+    answer: Mapped[bytes | None]
