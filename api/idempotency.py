@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+import re
 from base64 import b64decode, b64encode
 from typing import TYPE_CHECKING, Any
 
@@ -23,7 +24,8 @@ log = logging.getLogger("twin.api")
 HEADER = "idempotency-key"
 SHORTEST, LONGEST = 16, 200
 MOST_BYTES = 256 * 1024
-NOT_HERE = ("/auth/", UPLOAD_PATH)  # secrets in the answer; a body too large to be compared
+# Secrets or people in the answer, which are not kept; a body too large to be compared.
+NOT_HERE = re.compile(rf"/auth/.*|/accounts.*|.*/reveal|{UPLOAD_PATH}")
 PARAMETER = {
     "name": "Idempotency-Key",
     "in": "header",
@@ -52,7 +54,7 @@ async def claim(request: Request, services: Services, actor: Actor) -> None:
     if key is None or request.method != "POST":
         return
     path = request.url.path
-    if path.startswith(NOT_HERE):
+    if NOT_HERE.fullmatch(path):
         raise BadInput("这里不接受 Idempotency-Key (no key is taken here)", where="Idempotency-Key")
     if not SHORTEST <= len(key) <= LONGEST or not all("!" <= letter <= "~" for letter in key):
         raise BadInput(
@@ -136,7 +138,7 @@ def install_idempotency(app: FastAPI, services: Services) -> None:
     def described() -> dict[str, Any]:
         document = plain()
         for path, operations in document["paths"].items():
-            if "post" in operations and not path.startswith(NOT_HERE):
+            if "post" in operations and not NOT_HERE.fullmatch(path):
                 parameters = operations["post"].setdefault("parameters", [])
                 if PARAMETER not in parameters:
                     parameters.append(PARAMETER)
