@@ -194,10 +194,10 @@ class PartLoader:
         if not taken.any():
             return
         rows = prepared.rows.filter(pa.array(taken))
+        macs = self._macs(plain(rows["private"]))
         columns = [
             integers(rows["row_no"].to_numpy(), 8), *(plain(rows[name]) for name in STAGED_BYTES),
-            *self._places(rows["geom_m"]),
-            jsonb(plain(rows["public"])), self._macs(plain(rows["private"])),
+            *self._places(rows["geom_m"]), jsonb(plain(rows["public"])), macs,
         ]  # fmt: skip
         with cursor.copy(f"COPY stage_row ({', '.join(STAGE_COLUMNS)}) FROM STDIN (FORMAT binary)".encode()) as copy:
             copy.write(copy_rows(columns))
@@ -209,7 +209,7 @@ class PartLoader:
         counts.inserted += inserted
         counts.changed += changed
         if inserted + changed and not self._plan.dry_run:
-            self._enter(cursor, rows)
+            self._enter(cursor, rows, macs)
 
     def _places(self, geometries: pa.ChunkedArray) -> tuple[pa.Array, pa.Array]:
         """Find the administrative unit and the grid each thing stands in, as COPY takes them."""
@@ -227,16 +227,16 @@ class PartLoader:
             self._locator = read_locator(self._connection)
         return self._locator
 
-    def _enter(self, cursor: psycopg.Cursor[Any], rows: pa.Table) -> None:
+    def _enter(self, cursor: psycopg.Cursor[Any], rows: pa.Table, macs: pa.Array) -> None:
         if self._plan.target == "asset":
             cursor.execute(statements("stage_common")["departments"])
         for section in ("insert", "update", "after"):
             if section == "after" and self._plan.target in WITH_PRIVATE:
-                self._seal(cursor, rows)
+                self._seal(cursor, rows, macs)
             if section in self._sql:
                 cursor.execute(self._sql[section], self._plan.bound)
 
-    def _seal(self, cursor: psycopg.Cursor[Any], rows: pa.Table) -> None:
+    def _seal(self, cursor: psycopg.Cursor[Any], rows: pa.Table, macs: pa.Array) -> None:
         """Seal the private documents of what is new or changed, each bound to its number in the twin."""
         given = cursor.execute(self._sql["numbers"], self._plan.bound).fetchall()
         if not given:
@@ -244,7 +244,7 @@ class PartLoader:
         at = pc.index_in(pa.array([row[0] for row in given], pa.int64()), rows["row_no"].combine_chunks())
         documents = plain(rows["private"]).take(at).to_pylist()
         with cursor.copy(f"COPY stage_sealed ({', '.join(STAGED)}) FROM STDIN (FORMAT binary)".encode()) as copy:
-            copy.write(sealed_rows(self._keys, self._plan.target, given, documents))
+            copy.write(sealed_rows(self._keys, self._plan.target, given, documents, macs.take(at)))
         cursor.execute("ANALYZE stage_sealed (row_no, target_id)")
 
     def _macs(self, documents: pa.Array) -> pa.Array:

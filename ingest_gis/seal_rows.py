@@ -40,15 +40,20 @@ def content_macs(keys: Keyring, documents: pa.Array) -> pa.Array:
     return pa.array([None if row is None else next(found) for row in rows], pa.large_binary())
 
 
-def sealed_rows(keys: Keyring, target: Target, given: Sequence[tuple[int, int]], documents: Sequence[bytes]) -> bytes:
-    """Seal documents for COPY into stage_sealed. given: number in the file and number in the twin of each."""
+def sealed_rows(
+    keys: Keyring, target: Target, given: Sequence[tuple[int, int]], documents: Sequence[bytes], macs: pa.Array
+) -> bytes:
+    """Seal documents for COPY into stage_sealed. given: number in the file and number in the twin of each.
+
+    macs: (N,) their hashes, as content_macs gives them.
+    """
     table = f"private.{target}/".encode()
     sealed = keys.seal_many(documents, [table + str(number).encode() for _, number in given])
     facts = [_facts(keys, target, orjson.loads(document)) for document in documents]
     numbers = np.array(given, dtype=np.int64).reshape(-1, 2)
     columns = [
         integers(numbers[:, 0], 8), integers(numbers[:, 1], 8), pa.array(sealed, pa.large_binary()),
-        pa.array(keys.macs("content", documents), pa.large_binary()),
+        macs,
         *(pa.array(column, pa.large_binary()) for column in zip(*facts, strict=True)),
     ]  # fmt: skip
     return copy_rows(columns)
