@@ -24,6 +24,7 @@ from twin.actions.export_table import (
     check_export,
     decide_export,
     read_export,
+    reason_of,
 )
 from twin.actions.table_files import MEDIA, TableFormat
 from twin.errors import Conflict
@@ -66,6 +67,10 @@ class ExportAsked(BaseModel):
     ] = None
     filter: Annotated[str | None, Field(max_length=8000, description="CQL2 text 条件")] = None
     crs: Annotated[str | None, Field(max_length=100, description="EPSG:4550 or a URI; default: degrees 坐标系")] = None
+    purpose: Annotated[
+        str | None, Field(max_length=40, description="What for, a code of GET /purposes; records need it 用途")
+    ] = None
+    reason: Annotated[str | None, Field(max_length=800, description="Why, in words; records need it 理由")] = None
 
 
 class Decision(BaseModel):
@@ -84,9 +89,10 @@ class Decision(BaseModel):
 async def ask(request: Request, services: ServicesOf, asker: Asker, asked: ExportAsked) -> Response:
     """A worker writes it; /jobs/{job_id} says how far it is. Only public fields are written, for those who may export.
 
+    Records need a purpose and a reason and somebody else's approval; their files are marked.
     The file lies there for seven days. Some collections wait for somebody else's approval first (state `asked`).
     """
-    table = TableAsked(asked.collection, asked.format, asked.bbox, asked.filter, asked.crs)
+    table = TableAsked(asked.collection, asked.format, asked.bbox, asked.filter, asked.crs, asked.purpose, asked.reason)
     check_export(table, asker, services.rights, services.settings.city.working_srid)
     export_id = await on_behalf(services, asker, "export", lambda cursor: ask_export(cursor, table, asker, queue))
     answer = await _described(request, services, asker, export_id)
@@ -158,10 +164,18 @@ async def _own(services: Services, asker: Actor, reach: Reach, export_id: UUID) 
 
 
 async def _described(request: Request, services: Services, asker: Actor, export_id: UUID) -> Response:
-    found = await for_eyes_of(services, asker, lambda connection, _: read_export(connection, export_id))
+    def read(connection: Any, _: object) -> dict[str, Any] | None:
+        found = read_export(connection, export_id)
+        if found is not None and services.rights.may(asker.role, "decide", "exports"):
+            found["reason"] = reason_of(connection, export_id, found["question"])
+        return found
+
+    found = await for_eyes_of(services, asker, read)
     if found is None:
         raise absent("export", str(export_id))
     shown = {key: found[key] for key in EXAMPLE if key in found}
+    if found["question"].get("purpose"):
+        shown |= {"asked_by": found["asked_by"], "purpose": found["question"]["purpose"], "reason": found.get("reason")}
     if found["expired"] and found["state"] == "ready":
         shown["state"] = "removed"
     here = f"{base_of(request.scope)}/exports/{export_id}"

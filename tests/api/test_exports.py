@@ -20,8 +20,10 @@ from tests.api.members import add_member, token_for
 from tests.api.small_city import SmallCity, insert_small_city
 from tests.databases import Database, fresh_database
 from twin.actions import export_table
+from twin.actions.watermark import whose_copy
 from twin.cli.job_kinds import registry
 from twin.jobs.queue import run_worker
+from twin.personal.keyring import keys_of
 from twin.settings import Settings
 
 Headers = dict[str, str]
@@ -162,6 +164,52 @@ def test_approval_and_the_end(
     assert audited >= 2
 
 
+def test_records_need_a_reason_and_a_second_person_and_tell_whose_copy_they_are(
+    made: tuple[Database, SmallCity], at: TestClient, tokens: dict[str, Headers], tmp_path: Path
+) -> None:
+    database, _ = made
+    department = database.fetch("SELECT min(department_id) FROM twin.department")[0][0]
+    database.fetch(
+        "INSERT INTO twin.record (department_id, kind, source_key, title_zh) "
+        "SELECT %s, 'trace', 'T' || n, 't' FROM generate_series(1, 60) n", (department,),
+    )  # fmt: skip
+    for purpose, reason in ((None, None), ("data_quality", None), ("curiosity", "想看看记录")):
+        asked = {"collection": "records", "format": "csv", "purpose": purpose, "reason": reason}
+        assert at.post("/exports", json=asked, headers=tokens["shi"]).status_code == 422
+    why = {"purpose": "data_quality", "reason": "与公安局核对台账"}
+    copies = [ask_for(at, tokens["shi"], collection="records", format="csv", **why) for _ in range(2)]
+    assert {copy["state"] for copy in copies} == {"asked"}
+    add_member(database, "shi3", "steward")
+    other = {"authorization": f"Bearer {token_for(database, 'shi3')}"}
+    files = []
+    for copy in copies:
+        decision = f"/exports/{copy['export_id']}/decision"
+        assert at.post(decision, json={"approve": True}, headers=tokens["shi"]).status_code == 404
+        assert at.get(f"/exports/{copy['export_id']}", headers=other).json()["reason"] == why["reason"]
+        assert at.post(decision, json={"approve": True}, headers=other).status_code == 200
+    work(database)
+    for copy in copies:
+        text = at.get(f"/exports/{copy['export_id']}/file", headers=tokens["shi"]).content.decode("utf-8-sig")
+        rows = list(csv.DictReader(io.StringIO(text)))
+        assert all(copy["export_id"] in row["watermark"] and row["watermark"].startswith("shi ") for row in rows)
+        files.append(rows)
+    assert {row["id"] for row in files[0]} == {row["id"] for row in files[1]}
+    assert [row["id"] for row in files[0]] != [row["id"] for row in files[1]]
+    with database.connect("app") as connection:
+        keys = keys_of(connection)
+    known = [(copy["export_id"], "shi", "") for copy in copies]
+    for columns in (["id", "trace"], ["id"]):  # the watermark cut off; then the codes too: only the order is left
+        leak = tmp_path / "leak.csv"
+        with leak.open("w", newline="") as handle:
+            writer = csv.DictWriter(handle, columns, extrasaction="ignore")
+            writer.writeheader()
+            writer.writerows(files[1][5:])
+        assert [found[1] for found in whose_copy(keys, known, leak)] == [copies[1]["export_id"]], columns
+    written = str(database.fetch("SELECT detail FROM audit.log WHERE action = 'people.export_asked'"))
+    assert "data_quality" in written
+    assert why["reason"] not in written
+
+
 def test_a_cell_that_would_be_a_formula_is_text() -> None:
     from twin.actions.table_files import _cell
 
@@ -181,3 +229,4 @@ def test_the_command_writes_the_same(
     assert done.exit_code == 0, done.output
     assert set(pyogrio.read_dataframe(file)["class_code"]) == {"0118"}
     assert CliRunner().invoke(export.app, ["table", "assets", str(tmp_path / "a.xyz")]).exit_code != 0
+    assert CliRunner().invoke(export.app, ["table", "records", str(tmp_path / "r.csv")]).exit_code != 0

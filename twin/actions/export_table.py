@@ -21,7 +21,11 @@ from psycopg.types.json import Jsonb
 
 from twin.actions.access import Rights, absent, require
 from twin.actions.table_files import SUFFIX, TABLE_FORMATS, TableFormat, write_table
+from twin.actions.watermark import Mark
 from twin.errors import BadInput, NotAllowed
+from twin.personal.keyring import keys_of, keys_to_seal
+from twin.personal.purposes import check_purpose, purposes
+from twin.personal.subject_keys import open_words, seal_words_at_once
 from twin.queries.collection_facts import asset_classes
 from twin.queries.cql2_filter import compile_filter
 from twin.queries.cql2_text import read_filter
@@ -33,8 +37,11 @@ from twin.session import SET_ACTOR, Actor, actor_settings
 KIND = "export.table"
 KEPT_DAYS = 7
 PAGE = 2000
+# Collections that speak of people: whoever asks says what for and why; every file is marked (twin.actions.watermark).
+PERSONAL: frozenset[str] = frozenset({"entities", "records"})
 # Collections that somebody else has to approve of before a file of them is made (see docs/exports.md).
-NEEDS_APPROVAL: frozenset[str] = frozenset()
+NEEDS_APPROVAL: frozenset[str] = PERSONAL
+KEEP_WHY = "UPDATE twin.export SET question = question || %s WHERE export_id = %s"
 ADD = """
 INSERT INTO twin.export (collection, format, question, state, asked_by, asked_role, department_id)
 VALUES (%(collection)s, %(format)s, %(question)s, %(state)s, %(asked_by)s, %(asked_role)s, %(department_id)s)
@@ -62,17 +69,22 @@ Enqueue = Callable[[psycopg.Cursor[Any], str, str, dict[str, Any], Actor], UUID]
 
 @dataclass(frozen=True)
 class TableAsked:
-    """What is asked for. bbox: west, south, east, north in degrees. filter: CQL2 text. crs: as EPSG:4550 or a URI."""
+    """What is asked for. bbox: west, south, east, north in degrees. filter: CQL2 text. crs: as EPSG:4550 or a URI.
+
+    purpose, reason: what for (one of data/access/purposes.csv) and why, for collections that speak of people.
+    """
 
     collection: str
     format: TableFormat
     bbox: tuple[float, float, float, float] | None = None
     filter: str | None = None
     crs: str | None = None
+    purpose: str | None = None
+    reason: str | None = None
 
     def question(self) -> dict[str, Any]:
         """Give what is kept of it in the export's row."""
-        return {"bbox": self.bbox, "filter": self.filter, "crs": self.crs}
+        return {"bbox": self.bbox, "filter": self.filter, "crs": self.crs, "purpose": self.purpose}
 
 
 def base_collection(name: str) -> Collection:
@@ -87,6 +99,8 @@ def check_export(asked: TableAsked, actor: Actor, rights: Rights, working_srid: 
     """Raise unless this can be asked and the actor may: NotFound, NotAllowed, BadInput."""
     collection = base_collection(asked.collection)
     require(actor, "export", collection.rights, rights)
+    if collection.rights in PERSONAL:
+        check_purpose(asked.purpose or "", asked.reason or "")
     if asked.format not in TABLE_FORMATS:
         raise BadInput("this format is not written", where="format", do=f"Use {', '.join(TABLE_FORMATS)}")
     _page(collection, asked, working_srid, Area())
@@ -107,10 +121,32 @@ def ask_export(cursor: psycopg.Cursor[Any], asked: TableAsked, actor: Actor, enq
     assert row is not None  # noqa: S101 - RETURNING of an insert gives a row
     export_id = UUID(str(row[0]))
     detail = {"export": str(export_id), "format": asked.format, "waits": waits}
+    if asked.purpose:
+        detail["purpose"] = asked.purpose
+    if asked.reason:
+        _keep_why(cursor, export_id, asked.purpose, asked.reason)
     cursor.execute(WRITE_AUDIT, {"subject": asked.collection, "detail": orjson.dumps(detail).decode()})
     if not waits:
         _queue(cursor, export_id, actor, enqueue)
     return export_id
+
+
+def _keep_why(cursor: psycopg.Cursor[Any], export_id: UUID, purpose: str | None, reason: str) -> None:
+    """Keep the reason sealed, for whoever decides and for the audit; it may name somebody."""
+    subject = f"export {export_id}"
+    words = seal_words_at_once(cursor, keys_to_seal(cursor.connection), subject, " ".join(reason.split()))
+    cursor.execute(KEEP_WHY, (Jsonb({"reason": words}), export_id))
+    detail = orjson.dumps({"purpose": purpose, "reason": words}).decode()
+    cursor.execute("SELECT audit.write('people.export_asked', %s, %s::jsonb)", (subject, detail))
+
+
+def reason_of(connection: psycopg.Connection[Any], export_id: UUID, question: dict[str, Any]) -> str | None:
+    """Open the reason that was given for an export; None where there is none, or it was erased."""
+    subject = f"export {export_id}"
+    row = connection.execute("SELECT sealed FROM audit.subject_key WHERE subject = %s", (subject,)).fetchone()
+    if row is None or not question.get("reason"):
+        return None
+    return open_words(keys_of(connection), subject, row[0], question["reason"])
 
 
 def decide_export(cursor: psycopg.Cursor[Any], export_id: UUID, approve: bool, actor: Actor, enqueue: Enqueue) -> None:
@@ -148,7 +184,7 @@ def write_export(
     found = read_export(connection, export_id)
     if found is None or found["state"] not in ("approved", "ready"):
         raise absent("approved export", str(export_id))
-    asked = TableAsked(found["collection"], found["format"], **found["question"])
+    asked = TableAsked(found["collection"], found["format"], **{**found["question"], "reason": None})
     actor = Actor(found["asked_by"], role=found["asked_role"], department_id=found["department_id"], purpose="export")
     collection = base_collection(asked.collection)
     require(actor, "export", collection.rights, rights)
@@ -160,13 +196,23 @@ def write_export(
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
     path = folder / f"{asked.collection}{SUFFIX[asked.format]}"
-    count = write_collection(path, asked, actor, area, read_dsn, working_srid, report)
+    mark = _mark(connection, found) if collection.rights in PERSONAL else None
+    count = write_collection(path, asked, actor, area, read_dsn, working_srid, report, mark)
     with path.open("rb") as stream:
         sha256 = hashlib.file_digest(stream, "sha256").hexdigest()
     done = {"bytes": path.stat().st_size, "features": count, "sha256": sha256}
     relative = path.relative_to(data_dir).as_posix()
     connection.execute(READY, {**done, "export_id": export_id, "path": relative, "days": KEPT_DAYS})
     return {"export_id": str(export_id), **done}
+
+
+def _mark(connection: psycopg.Connection[Any], found: dict[str, Any]) -> Mark:
+    """Say on every row who has it, since when, what for, and which export it is."""
+    purpose = purposes().get(found["question"].get("purpose") or "")
+    what_for = f"{purpose.name_zh} {purpose.name_en}" if purpose else "-"
+    who, at = f"{found['asked_by']} ({found['asked_role']})", f"{found['asked_at']:%Y-%m-%d %H:%M}Z"
+    text = f"{who} {at} {what_for} {found['export_id']}"
+    return Mark(keys_to_seal(connection), str(found["export_id"]), text)
 
 
 def write_collection(
@@ -177,10 +223,12 @@ def write_collection(
     read_dsn: str,
     working_srid: int,
     report: Callable[[int], None],
+    mark: Mark | None = None,
 ) -> int:
     """Write what is asked for to a file, page after page in one snapshot. Rights are checked before.
 
-    area: where the actor may look. read_dsn: of role app. report: told how many were read. Returns how many there are.
+    area: where the actor may look. read_dsn: of role app. report: told how many were read.
+    mark: put on every row. Returns how many there are.
     Raises NotFound, BadInput.
     """
     temporary = path.with_name(f".{path.name}")
@@ -190,9 +238,10 @@ def write_collection(
             cursor = runner.run(_snapshot(connection, actor))
             collection = runner.run(_collection(cursor, asked.collection))
             page = _page(collection, asked, working_srid, area)
-            count = write_table(
-                temporary, asked.format, collection, _pages(runner, cursor, page, report), page.crs.srid
-            )
+            pages = _pages(runner, cursor, page, report)
+            if mark is not None:
+                collection, pages = mark.collection(collection), mark.pages(pages)
+            count = write_table(temporary, asked.format, collection, pages, page.crs.srid)
         finally:
             runner.run(connection.close())
     temporary.replace(path)

@@ -165,12 +165,34 @@ def restore(
         f"恢复完成 restored: {len(restored.contents.tables)} tables, {rows} rows, "
         f"{len(restored.contents.files) - 1} files, made 备份时间 {restored.contents.created_at}"
     )
+    _say_missing_keys(settings)
     if drop_old:
         drop_kept(settings, restored)
         return
     typer.echo(f"原数据库保留为 the former database is kept as: {restored.kept_database}")
     if restored.kept_surveys is not None:
         typer.echo(f"原成果保留在 the former surveys are kept in: {restored.kept_surveys}")
+
+
+def _say_missing_keys(settings: Settings) -> None:
+    """Warn where personal data was restored that the keys at hand do not open."""
+    from twin.actions.apply_keys import keys_in_use
+    from twin.errors import BadInput, KeysMissing
+    from twin.personal.keyring import read_keys
+
+    used = keys_in_use(settings)
+    try:
+        there = {key.key_id.hex() for key in read_keys(settings.keys_path).keys}
+    except (KeysMissing, BadInput):
+        there = set()
+    rows = sum(count for key, count in used.items() if key not in there)
+    if rows:
+        typer.secho(
+            f"缺少密钥: {rows} 行个人信息打不开, 请放回密钥文件 keys are missing: {rows} rows of personal data cannot be "
+            f"opened; put the key file back (twin key backup made copies): {settings.keys_path}",
+            fg=typer.colors.RED,
+            err=True,
+        )
 
 
 def _revision_state(settings: Settings) -> str:

@@ -10,7 +10,7 @@ import orjson
 import typer
 
 from twin.actions.export_city import WRITE_AUDIT, Exported, Format, export_assets, export_buildings, find_format
-from twin.actions.export_table import TableAsked, write_collection
+from twin.actions.export_table import PERSONAL, TableAsked, base_collection, write_collection
 from twin.actions.table_files import SUFFIX, TABLE_FORMATS
 from twin.cluster import server
 from twin.errors import BadInput
@@ -78,6 +78,12 @@ def table(
     found = form or next((name for name, suffix in SUFFIX.items() if file.name.lower().endswith(suffix)), "")
     if found not in TABLE_FORMATS:
         raise BadInput("不会写这种格式 (this format is not written)", do=f"--format {'|'.join(TABLE_FORMATS)}")
+    if base_collection(collection).rights in PERSONAL:
+        raise BadInput(
+            "涉及个人的图层须经审批导出 (files that speak of people need a second person's approval)",
+            where=collection,
+            do="POST /exports",
+        )
     settings, actor = read_settings(), _actor(collection)
     asked = TableAsked(collection, found, _box(bbox), condition, crs)
     read = server.dsn(settings, "app")
@@ -111,3 +117,27 @@ def _say(file: Path, done: Exported) -> None:
     typer.echo(f"{file.name}: 导出 {done.count} (written), 坐标系 {done.crs}")
     if done.left_out:
         typer.echo(f"没有三维模型的 {done.left_out} 个未导出 (left out, without a solid)")
+
+
+@app.command(epilog="Example: twin export trace found-on-the-net.csv")
+def trace(
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="A CSV or GeoJSON file, whole or a part of it.")],
+) -> None:
+    """Say which export of records a file is a copy of: who had it made, and when. Exit status 1 when it is none.
+
+    追查导出文件的来源。
+    """
+    from twin.actions.watermark import whose_copy
+    from twin.personal.keyring import keys_of
+
+    with server.connect(read_settings(), "app") as connection:
+        exports = connection.execute(
+            "SELECT export_id::text, asked_by, to_char(asked_at, 'YYYY-MM-DD HH24:MI') FROM twin.export "
+            "WHERE collection IN ('records', 'entities')"
+        ).fetchall()
+        found = whose_copy(keys_of(connection), exports, file)
+    for likeness, export_id, who, at in found:
+        typer.echo(f"{likeness:.0%} {export_id} {who} {at}")
+    if not found:
+        typer.echo("不是本系统导出的记录 no export of records of this twin")
+        raise typer.Exit(1)
