@@ -188,7 +188,7 @@ def _say_missing_keys(settings: Settings) -> None:
     rows = sum(count for key, count in used.items() if key not in there)
     if rows:
         typer.secho(
-            f"缺少密钥: {rows} 行个人信息打不开, 请放回密钥文件 keys are missing: {rows} rows of personal data cannot be "
+            f"缺少密钥: {rows} 行个人信息打不开, 请放回密钥文件 keys are missing: {rows} rows cannot be "
             f"opened; put the key file back (twin key backup made copies): {settings.keys_path}",
             fg=typer.colors.RED,
             err=True,
