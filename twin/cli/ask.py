@@ -116,7 +116,7 @@ def find(
     asked, srid = SearchAsked(text, kinds, None, n), settings.city.working_srid
     items = answer_of(settings, role, lambda asking: search(asking.cursor, asked, srid))
     if as_json:
-        query = {"q": text, "kind": kinds, "bbox": None, "n": n}
+        query = {"q": text, "kind": kinds, "bbox": None, "view": None, "n": n}
         typer.echo(orjson.dumps({"query": query, "items": orjson.Fragment(items)}))
         return
     table = Table("kind 类别", "name 名称", "code 编码", "lon", "lat", "score")
