@@ -241,10 +241,15 @@ def _building_at_point(subject: Subject, near: list[NearPlace]) -> LinkProposal 
 
 
 def _unless_contradicted(link: LinkProposal, match: AddressMatch | None, places: KnownPlaces) -> LinkProposal:
-    """A building at the point that is known by other numbers than the address states is left to a person."""
-    if match is None or link.building_id is None or not places.contradicts(match.given, link.building_id):
+    """A building known by other numbers than the address states, or may state, is left to a person."""
+    if match is None or link.building_id is None:
         return link
-    zh, en = "但地址的门牌、楼栋号与此楼的登记地址不同", "but the address states other numbers than this building's"
+    if places.contradicts(match.given, link.building_id):
+        zh, en = "但地址的门牌、楼栋号与此楼的登记地址不同", "but the address states other numbers than this building's"
+    elif match.given.unread_number and not match.given.relative:  # 路口向北140米 is no house
+        zh, en = "但地址中有一个读不懂的数字", "but the address has a number that could not be read"
+    else:
+        return link
     return replace(link, state="review", reason_zh=f"{link.reason_zh}; {zh}", reason_en=f"{link.reason_en}; {en}")
 
 

@@ -172,6 +172,8 @@ def test_code_point_and_name_beside_the_address(database: Database) -> None:
     [here] = database.fetch(WHERE, (place.place,))
     unknown = place.standard().replace(f"{place.number}号", "9999号")
     wrong = add_record(database, "number not in the register", {"address": unknown}, here)
+    unread = add_record(database, "a number that no part takes", {"address": "泥村委会439号"}, here)
+    near = add_record(database, "a distance is no number", {"address": f"{place.road}路口向北140米"}, here)
     none = add_record(database, "no address", {}, here)
     far = add_record(database, "500 m away", {"address": place.standard()}, (here[0] + 500, here[1] + 20_000))
     database.fetch(
@@ -187,10 +189,11 @@ def test_code_point_and_name_beside_the_address(database: Database) -> None:
     beside = add_record(database, "credit code, near something", {**credit, "address": f"{place.road}路口向北190米"})
     name = add_record(database, "name", {"单位名称": "烟台金海商贸有限公司", "联系电话": "13800000001"})
     run_links(database.settings, ONE)
-    found = {
-        row[1]: row[2:5] for row in database.fetch(LINKS) if row[1] in (wrong, none, far, firm, name, branch, beside)
-    }
+    asked = (wrong, unread, near, none, far, firm, name, branch, beside)
+    found = {row[1]: row[2:5] for row in database.fetch(LINKS) if row[1] in asked}
     assert found[wrong] == (place.place, "point", "review")  # the point says this house, the address another number
+    assert found[unread] == (place.place, "point", "review")
+    assert found[near] == (place.place, "point", "accepted")
     assert found[none] == (place.place, "point", "accepted")
     assert found[far][2] == "review"
     assert found[firm] == (2, "code", "accepted")
