@@ -168,7 +168,7 @@ FROM (SELECT n, random() < 0.17 AS firm, 1 + floor(power(random(), 1.3) * (SELEC
   JOIN twin.address a ON a.address_id = s.at + (SELECT min(address_id) - 1 FROM twin.address), bench.batch bt,
   (SELECT max(evidence_id) - :entities AS first FROM twin.evidence) e
 WHERE bt.target = 'entity' ORDER BY s.n;
--- Names and phones are sealed by benchmarks/fill_city.py afterwards: the database cannot.
+-- No names or phones: only a process that has the keys can seal them, and this is SQL.
 INSERT INTO private.entity (entity_id, department_id, grid_id) SELECT entity_id, department_id, grid_id
 FROM twin.entity WHERE public_name_zh IS NULL;
 
