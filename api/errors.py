@@ -107,6 +107,8 @@ def from_database(error: Exception) -> errors.TwinError | None:
     """Say an error of the database's driver in the twin's terms; None for a fault of our own."""
     if isinstance(error, psycopg.errors.QueryCanceled):
         return errors.TooSlow("the answer took too long", do="Ask for a smaller area, or again in a moment")
+    if isinstance(error, psycopg.DataError) and error.sqlstate in (None, "22021", "22P05"):
+        return errors.BadInput("a text holds a character that cannot be stored, such as NUL")
     if isinstance(error, psycopg_pool.TooManyRequests):
         return errors.TooBusy("too many questions at once", do="Ask again in a moment")
     if isinstance(error, psycopg.OperationalError):

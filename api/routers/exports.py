@@ -80,11 +80,15 @@ class Decision(BaseModel):
     approve: Annotated[bool, Field(description="Whether the file may be made 是否同意")]
 
 
+QUEUED = answers(EXAMPLE, writes=True)
+QUEUED[202] = QUEUED[200] | {"description": "Queued"}
+
+
 @router.post(
     "/exports",
     dependencies=[needs("create", "exports")],
     summary="Ask for a collection as a file 申请导出",
-    responses=answers(EXAMPLE, writes=True),
+    responses=QUEUED,
 )
 async def ask(request: Request, services: ServicesOf, asker: Asker, asked: ExportAsked) -> Response:
     """A worker writes it; /jobs/{job_id} says how far it is. Only public fields are written, for those who may export.

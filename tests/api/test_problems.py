@@ -141,3 +141,8 @@ def test_the_status_table_names_what_callers_can_act_on() -> None:
     assert STATUS[errors.NotFound][0] == 404
     assert STATUS[errors.DatabaseUnavailable][0] == 503
     assert STATUS[errors.BadInput][0] == 422
+
+
+def test_a_text_that_cannot_be_stored_is_the_askers_fault(client: TestClient) -> None:
+    problem(client.get("/search", params={"q": "a\x00b"}), 422)
+    problem(client.get("/records", params={"kind": "a\x00b"}), 422)

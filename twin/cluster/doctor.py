@@ -59,7 +59,10 @@ def examine(settings: Settings) -> list[Finding]:
         _browser,
         _fonts,
         _room,
+        _key_files,
+        _service_edge,
         _database,
+        _accounts,
     )
     findings: list[Finding] = []
     for look in looks:
@@ -193,6 +196,71 @@ def _fsync_ms(folder: Path) -> float:
     finally:
         path.unlink(missing_ok=True)
     return median(times)
+
+
+def _key_files(settings: Settings) -> Iterator[Finding]:
+    """Say whether others may read the keys of personal data."""
+    path = settings.keys_path
+    if not path.exists():
+        yield Finding("keys", "warning", "no key file yet", "Run: twin key make, then: twin key backup FILE")
+        return
+    for place in (path, path.parent):
+        mode = place.stat().st_mode & 0o777
+        if mode & 0o077:
+            do = f"chmod {'700' if place.is_dir() else '600'} {place}"
+            yield Finding("keys", "warning", f"others may read {place} (mode {mode:o})", do)
+            return
+    yield Finding("keys", "ok", "readable by the owner only")
+
+
+def _service_edge(settings: Settings) -> Iterator[Finding]:
+    """Say whether people come by https, as far as the settings tell."""
+    https = os.environ.get("TWIN_HTTPS", "").lower() in ("1", "yes", "true", "on")
+    do = None if https else "Behind a proxy set TWIN_HTTPS=1 and TWIN_TRUSTED_PROXIES, or use twin up --certificate"
+    yield Finding("https", "ok" if https else "warning", "said to be used" if https else "not said to be used", do)
+
+
+ACCOUNTS = """
+SELECT count(*), count(*) FILTER (WHERE is_admin AND NOT totp_confirmed), count(*) FILTER (WHERE must_change),
+       count(DISTINCT role) FILTER (WHERE is_admin)
+FROM (SELECT *, role IN ('system_admin', 'security_admin', 'audit_admin') AS is_admin
+      FROM access.account WHERE NOT disabled) a
+"""
+
+
+def _accounts(settings: Settings) -> Iterator[Finding]:
+    """Say whether the administrators are there, with a second factor, and whether the audit's chain is whole."""
+    if server_state(settings).problem:
+        return
+    with connect(settings, "admin") as connection:
+        there = connection.execute("SELECT to_regclass('access.account') IS NOT NULL").fetchone()
+        if not there or not there[0]:
+            return
+        row = connection.execute(ACCOUNTS).fetchone() or (0, 0, 0, 0)
+        broken = connection.execute("SELECT audit.first_broken()").fetchone()
+        slow = connection.execute(
+            "SELECT count(*) FROM pg_stat_activity WHERE state = 'active' AND now() - query_start > interval '60 s' "
+            "AND backend_type = 'client backend' AND pid <> pg_backend_pid()"
+        ).fetchone()
+    everyone, without, first, kinds = row
+    if not everyone:
+        yield Finding(
+            "accounts", "warning", "none: the desk is open on this computer", "Run: twin user add (docs/accounts.md)"
+        )
+    else:
+        yield Finding("accounts", "ok", f"{everyone}, {first} with a first password still")
+        if kinds < 3:
+            yield Finding("administrators", "warning", f"{kinds} of 3 kinds", "Make the three (docs/accounts.md)")
+        if without:
+            yield Finding(
+                "second factor", "warning", f"missing for {without} administrators", "They set it up at /login"
+            )
+    if broken is not None and broken[0] is not None:
+        yield Finding("audit", "warning", f"the chain breaks at entry {broken[0]}", "Run: twin audit verify")
+    else:
+        yield Finding("audit", "ok", "the chain is whole")
+    if slow and slow[0]:
+        yield Finding("slow statements", "warning", f"{slow[0]} run for over a minute", "See pg_stat_activity")
 
 
 def _set_aside(connection: psycopg.Connection[Any]) -> Iterator[Finding]:
