@@ -14,7 +14,7 @@ import pytest
 
 from tests.databases import SYSTEM, Database
 from twin.cluster import archive, machine
-from twin.cluster.backup import back_up
+from twin.cluster.backup import back_up, last_backup
 from twin.cluster.restore import RESTORE_LOCK, Restored, drop_kept, restore
 from twin.cluster.server import connect, for_database
 from twin.cluster.table_hashes import TableHashes, hash_tables
@@ -89,6 +89,9 @@ def test_everything_comes_back_and_the_database_goes_on_working(city: Database, 
     contents = back_up(city.settings, path)
     assert {name: facts for name, facts in contents.tables.items() if name != "twin.tile_change"} == tables
     assert {name for name in contents.files if "stages" in name} == set()
+    noted = last_backup(city.settings)
+    assert noted is not None
+    assert noted[1] == str(path)
 
     city.fetch("DELETE FROM twin.asset; DELETE FROM private.entity; UPDATE twin.department SET name_zh = 'x'")
     shutil.rmtree(city.settings.surveys_dir / "港湾 harbour" / "products")

@@ -8,6 +8,7 @@ import sys
 import tempfile
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -128,6 +129,15 @@ def test_the_doctor_names_versions_and_what_is_missing(monkeypatch: pytest.Monke
     assert found["database"].do == "Run: twin db start"
     assert "ms" in found["disk speed"].value
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(("hours", "state"), [(None, "warning"), (20, "ok"), (72, "warning")])
+def test_the_doctor_says_how_old_the_last_backup_is(tmp_path: Path, hours: int | None, state: str) -> None:
+    if hours is not None:
+        made = datetime.now(UTC) - timedelta(hours=hours)
+        (tmp_path / "last_backup.json").write_text(json.dumps({"at": made.isoformat(), "file": "/backups/city.twin"}))
+    found = {finding.name: finding for finding in doctor.examine(read_settings({"TWIN_DATA_DIR": str(tmp_path)}))}
+    assert found["backup"].state == state
 
 
 def test_the_doctor_reports_the_database_as_json(twin: Twin, database: Database) -> None:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 import zipfile
 from collections.abc import Iterator
+from contextlib import suppress
 from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
@@ -24,6 +26,8 @@ from twin.settings import Settings
 # Of a survey: what was made of it. Stages are intermediate, can be made again and are many times larger.
 KEPT_FOLDERS = ("products", "report")
 KEPT_FILES = ("survey.json",)
+# When the last backup was made and where it was written, in the data directory: for the doctor.
+LAST_BACKUP = "last_backup.json"
 CITY = "SELECT v.version_num, c.code, c.working_srid FROM twin.schema_version v, twin.city c"
 
 
@@ -45,7 +49,19 @@ def back_up(settings: Settings, path: Path, progress: Progress = no_progress) ->
             progress("dump", 0.1)
             _dump(settings, programs, str(snapshot[0]) if snapshot else "", archive, contents)
             _add_products(settings, archive, contents, progress)
+    note = json.dumps({"at": datetime.now(UTC).isoformat(timespec="seconds"), "file": str(path.resolve())})
+    with suppress(OSError):  # the backup is whole, with or without the note
+        (settings.data_dir / LAST_BACKUP).write_text(note, encoding="utf-8")
     return contents
+
+
+def last_backup(settings: Settings) -> tuple[datetime, str] | None:
+    """Say when the last backup was finished and where it was written; None when none is known."""
+    try:
+        note = json.loads((settings.data_dir / LAST_BACKUP).read_text(encoding="utf-8"))
+        return datetime.fromisoformat(note["at"]), str(note["file"])
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
 
 
 def _describe(connection: psycopg.Connection[Any]) -> Contents:

@@ -11,6 +11,7 @@ import subprocess
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from statistics import median
@@ -18,6 +19,7 @@ from typing import Any, Literal
 
 import psycopg
 
+from twin.cluster.backup import last_backup
 from twin.cluster.machine import cores, free_mb, memory_mb
 from twin.cluster.programs import find_programs, list_programs
 from twin.cluster.server import connect
@@ -36,6 +38,7 @@ LIBRARIES = {
 PACKAGES = ("rasterio", "pyproj", "pyogrio", "shapely", "pycolmap", "open3d", "opencv-python-headless", "psycopg")
 LEAST_DISK_MB, LEAST_MEMORY_MB = 5_000, 3_500
 SLOW_FSYNC_MS, SLOW_ANSWER_MS = 20.0, 20.0
+OLD_BACKUP_DAYS = 2.0
 
 
 @dataclass(frozen=True)
@@ -61,6 +64,7 @@ def examine(settings: Settings) -> list[Finding]:
         _room,
         _key_files,
         _service_edge,
+        _backup,
         _database,
         _accounts,
     )
@@ -218,6 +222,21 @@ def _service_edge(settings: Settings) -> Iterator[Finding]:
     https = os.environ.get("TWIN_HTTPS", "").lower() in ("1", "yes", "true", "on")
     do = None if https else "Behind a proxy set TWIN_HTTPS=1 and TWIN_TRUSTED_PROXIES, or use twin up --certificate"
     yield Finding("https", "ok" if https else "warning", "said to be used" if https else "not said to be used", do)
+
+
+def _backup(settings: Settings) -> Iterator[Finding]:
+    """Say how old the last backup is, and whether its file is still where it was written."""
+    last = last_backup(settings)
+    if last is None:
+        yield Finding("backup", "warning", "none made yet", "Run every night: twin db backup FILE")
+        return
+    made, file = last
+    days = (datetime.now(UTC) - made).total_seconds() / 86400
+    if days > OLD_BACKUP_DAYS:
+        yield Finding("backup", "warning", f"{days:.0f} days old", "Run every night: twin db backup FILE")
+    else:
+        moved = "" if Path(file).exists() else ", moved from where it was written"
+        yield Finding("backup", "ok", f"{24 * days:.0f} hours old{moved}")
 
 
 ACCOUNTS = """
