@@ -19,6 +19,7 @@ from api.feature_answers import PREFIX
 from api.idempotency import install_idempotency
 from api.limits import ApiLimits, LimitRequests
 from api.openid import OpenId, OpenIdSettings, read_openid_settings
+from api.quick_items import AnswerItems
 from api.quick_tiles import AnswerKeptTiles
 from api.rates import LimitRates
 from api.request_log import RequestLog
@@ -139,6 +140,7 @@ def create_app(
     app.add_middleware(GZipMiddleware, minimum_size=1000, compresslevel=5)
     app.add_middleware(CancelWhenGone)
     app.add_middleware(LimitRequests, limits=chosen)
+    app.add_middleware(AnswerItems)
     app.add_middleware(AnswerKeptTiles, services=services)
     if edge.allowed_origins:
         app.add_middleware(

@@ -22,9 +22,10 @@ from api.feature_service import FeatureService, area_of, features_of
 from api.needs import Needs, needs
 from twin.actions.access import absent
 from twin.errors import BadInput
-from twin.queries.features import Page, PageAsked, feature_of, page_of
+from twin.queries.features import Feature, Page, PageAsked, feature_of, page_of
 
 PART = 1_000  # features of a larger page are read and sent so many at a time
+ITEM_PATH = "/collections/{collection}/items/{fid}"
 KEPT_SHORTLY = "private, no-cache"
 
 Handler = Callable[[Request], Coroutine[Any, Any, Response]]
@@ -127,7 +128,7 @@ async def _read_part(service: FeatureService, request: Request, part: PageAsked)
 
 
 @router.get(
-    "/collections/{collection}/items/{fid}",
+    ITEM_PATH,
     summary="One feature 要素详情",
     dependencies=[needs("read", "{collection}")],
     response_class=Response,
@@ -151,16 +152,21 @@ async def item(
         raise absent("feature", fid)
     if form == "html":
         return item_page(request, parameters, chosen, found.body)
+    return feature_answer(request, asked, found)
+
+
+def feature_answer(request: Request, asked: PageAsked, found: Feature) -> Response:
+    """Answer with a feature that was read, or 304 when the client has it."""
     headers = content_crs(asked.crs) | {"Cache-Control": ALWAYS_ASK}
     if found.etag:
         if "if-none-match" in request.headers and still_good(request, found.etag):
             return unchanged(found.etag)
         headers["ETag"] = found.etag
-    where = f"{base_of(request.scope)}/collections/{chosen.id}"
+    where = f"{base_of(request.scope)}/collections/{asked.collection.id}"
     links = [
         link("self", here(request, f="json"), GEOJSON, "This feature"),
         link("alternate", here(request, f="html"), HTML, "This feature as a page 网页"),
-        link("collection", f"{where}?f=json", JSON, chosen.title_en),
+        link("collection", f"{where}?f=json", JSON, asked.collection.title_en),
     ]
     body = found.body[:-1] + b',"links":' + orjson.dumps(links) + b"}"
     return Response(body, headers=headers, media_type=GEOJSON)

@@ -223,3 +223,18 @@ def test_the_catalogues_names_need_no_escaping(city: City) -> None:
     """They are written into JSON as they stand."""
     rows = city.database.fetch("SELECT code, name_zh, name_en FROM twin.class")
     assert all(json.dumps(text, ensure_ascii=False) == f'"{text}"' for row in rows for text in row)
+
+
+@pytest.mark.parametrize("base", ["", "/ogc"])
+@pytest.mark.parametrize("collection", ["assets", "buildings", "places", "records"])
+def test_a_feature_answered_before_the_routes_is_the_routes_own(client: TestClient, base: str, collection: str) -> None:
+    fid = ask(client, f"{base}/collections/{collection}/items", limit=1)["features"][0]["id"]
+    address = f"{base}/collections/{collection}/items/{fid}"
+    quick, routed = client.get(address), client.get(address, headers={"Cookie": "by=route"})
+    assert (quick.status_code, quick.content) == (200, routed.content)
+    for name in ("etag", "content-crs", "content-type", "cache-control", "content-security-policy"):
+        assert quick.headers.get(name) == routed.headers.get(name)
+    if "etag" in quick.headers:
+        assert client.get(address, headers={"If-None-Match": quick.headers["etag"]}).status_code == 304
+    assert client.get(address, headers={"Accept": "text/html"}).headers["content-type"].startswith("text/html")
+    assert client.get(f"{base}/collections/{collection}/items/999999999999").status_code == 404
