@@ -2,35 +2,28 @@
 
 from __future__ import annotations
 
-import io
 import json
 from collections import Counter
-from typing import Any
 
 import pytest
-from cjio import cityjson
 from starlette.testclient import TestClient
 
+from tests.api.ask_cjio import cjio_reads
 from tests.api.conftest import City, ask
 
 EVERY = {"Building", "BuildingPart"}
 
 
-def read(text: str) -> Any:
-    return cityjson.CityJSON(j=json.loads(text))
-
-
 def test_cjio_reads_the_document_and_finds_nothing_to_clean(client: TestClient, city: City) -> None:
     answer = client.get("/cityjson")
     assert answer.headers["content-type"] == "application/city+json"
-    model = read(answer.text)
-    assert model.get_version() == "2.0"
-    assert model.remove_duplicate_vertices() == 0
-    assert model.remove_orphan_vertices() == 0
-    assert len(model.j["CityObjects"]) == len(city.facts.buildings)
-    assert "EPSG/0/4550" in model.j["metadata"]["referenceSystem"]
-    assert "EPSG/0/5737" in model.j["metadata"]["referenceSystem"]
-    assert {thing["type"] for thing in model.j["CityObjects"].values()} <= EVERY
+    found = cjio_reads(answer.text)
+    assert found["version"] == "2.0"
+    assert (found["duplicate_vertices"], found["orphan_vertices"]) == (0, 0)
+    assert len(found["objects"]) == len(city.facts.buildings)
+    assert "EPSG/0/4550" in found["metadata"]["referenceSystem"]
+    assert "EPSG/0/5737" in found["metadata"]["referenceSystem"]
+    assert {thing["type"] for thing in found["objects"].values()} <= EVERY
 
 
 def test_solids_are_closed_and_every_face_says_what_it_is(client: TestClient, city: City) -> None:
@@ -68,17 +61,14 @@ def test_a_box_and_pages_give_each_building_once(client: TestClient, city: City)
     assert len(seen) == len(set(seen)) == len(city.facts.buildings)
 
 
-def test_a_sequence_holds_the_same_buildings_line_by_line(
-    client: TestClient, city: City, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_sequence_holds_the_same_buildings_line_by_line(client: TestClient, city: City) -> None:
     answer = client.get("/cityjson", params={"f": "cityjsonseq"})
     assert answer.headers["content-type"] == "application/city+json-seq"
     head, *features = [json.loads(line) for line in answer.text.splitlines()]
     assert (head["type"], head["CityObjects"], head["vertices"]) == ("CityJSON", {}, [])
     assert {feature["type"] for feature in features} == {"CityJSONFeature"}
     assert all(feature["id"] in feature["CityObjects"] for feature in features)
-    monkeypatch.setattr("sys.stdin", io.StringIO(answer.text))
-    assert len(cityjson.read_stdin().j["CityObjects"]) == len(city.facts.buildings)
+    assert len(cjio_reads(answer.text, lines=True)["objects"]) == len(city.facts.buildings)
     assert sorted(feature["id"] for feature in features) == sorted(ask(client, "/cityjson")["CityObjects"])
 
 

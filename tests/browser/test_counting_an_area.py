@@ -28,7 +28,7 @@ def test_a_village_is_counted_by_keyboard_on_a_telephone(context: BrowserContext
     page.page.focus("#pages-button")
     page.page.keyboard.press("Enter")
     shown = page.page.locator("#pages a:visible").evaluate_all("links => links.map((a) => a.getAttribute('href'))")
-    assert shown == ["/", "/deliver", "/link"]
+    assert shown == ["/", "/deliver", "/link", "/login"]
     page.page.keyboard.press("Escape")
     assert page.page.is_hidden("#pages")
     assert page.page.evaluate("document.activeElement.id") == "pages-button"
