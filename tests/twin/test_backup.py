@@ -14,7 +14,7 @@ import pytest
 
 from tests.databases import SYSTEM, Database
 from twin.cluster import archive, machine
-from twin.cluster.backup import back_up, last_backup
+from twin.cluster.backup import LAST_BACKUP, back_up, last_backup
 from twin.cluster.restore import RESTORE_LOCK, Restored, drop_kept, restore
 from twin.cluster.server import connect, for_database
 from twin.cluster.table_hashes import TableHashes, hash_tables
@@ -135,7 +135,7 @@ def unchanged_after(city: Database, path: Path, error: type[TwinError], words: s
     assert hashes(city) == tables
     assert files(city.settings.surveys_dir) == products
     assert databases(city) == {city.name}
-    assert {path.name for path in city.settings.data_dir.iterdir()} <= {"surveys", "database.lock"}
+    assert {path.name for path in city.settings.data_dir.iterdir()} <= {"surveys", "database.lock", LAST_BACKUP}
 
 
 def test_bad_backups_are_refused_and_nothing_is_lost(city: Database, backup: Path, tmp_path: Path) -> None:
