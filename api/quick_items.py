@@ -8,7 +8,6 @@ millisecond: there is nothing to cancel when the client goes, and little to comp
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 
 import psycopg
 from fastapi import Request
@@ -17,6 +16,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from api.feature_answers import PREFIX
 from api.feature_questions import form_of, item_asked
 from api.feature_service import area_of, features_of
+from api.quick_tiles import ASKED_BY_SOMEBODY, RouteAnswered
 from api.routers.features import ITEM_PATH, feature_answer
 from twin.errors import TwinError
 from twin.queries.features import feature_of
@@ -24,12 +24,6 @@ from twin.session import PUBLIC
 
 ITEMS = "/items/"
 _ADDRESS = re.compile(rf"({PREFIX})?/collections/([a-z]+(?:-[0-9A-Za-z]{{1,20}})?){ITEMS}(\d{{1,18}})", re.ASCII)
-_ASKED_BY_SOMEBODY = (b"authorization", b"cookie")
-
-
-@dataclass(frozen=True)
-class _Route:
-    path: str
 
 
 class AnswerItems:
@@ -46,7 +40,7 @@ class AnswerItems:
             or ITEMS not in scope["path"]
             or scope["query_string"]
             or scope["method"] != "GET"
-            or any(name in _ASKED_BY_SOMEBODY for name, _ in scope["headers"])
+            or any(name in ASKED_BY_SOMEBODY for name, _ in scope["headers"])
             or (match := _ADDRESS.fullmatch(scope["path"])) is None
         ):
             await self._app(scope, receive, send)
@@ -55,7 +49,7 @@ class AnswerItems:
         if answer is None:
             await self._app(scope, receive, send)
             return
-        scope["route"] = _Route((match[1] or "") + ITEM_PATH)
+        scope["route"] = RouteAnswered((match[1] or "") + ITEM_PATH)
         await answer(scope, receive, send)
 
     @staticmethod

@@ -18,11 +18,13 @@ from api.routers.tiles import TILE_PATH, TILE_TAIL, asked_tile, tile_answer
 _ADDRESS = re.compile(
     r"(?:/ogc)?/collections/([a-z]+(?:-[0-9A-Za-z]{1,20})?)/tiles/WebMercatorQuad/(\d{1,2})/(\d{1,8})/(\d{1,8})"
 )
-_ASKED_BY_SOMEBODY = (b"authorization", b"cookie")
+ASKED_BY_SOMEBODY = (b"authorization", b"cookie")
 
 
 @dataclass(frozen=True)
-class _Route:
+class RouteAnswered:
+    """Which route a request answered before the routes belongs to, for log and metrics."""
+
     path: str
 
 
@@ -46,7 +48,7 @@ class AnswerKeptTiles:
             return
         named = {b"accept-encoding": "", b"if-none-match": ""}
         for name, value in scope["headers"]:
-            if name in _ASKED_BY_SOMEBODY:
+            if name in ASKED_BY_SOMEBODY:
                 await self._app(scope, receive, send)
                 return
             if name in named:
@@ -57,7 +59,7 @@ class AnswerKeptTiles:
         if tile is None or not await self._public_may_read(asked.collection):
             await self._app(scope, receive, send)
             return
-        scope["route"] = _Route(TILE_PATH)
+        scope["route"] = RouteAnswered(TILE_PATH)
         answer = tile_answer(named[b"if-none-match"], named[b"accept-encoding"], tile)
         self._services.metrics.looked_in_cache("tiles", True)
         await answer(scope, receive, send)
