@@ -96,9 +96,20 @@ async def receive_file(
     Returns upload, name, bytes and sha256. Raises BadInput (name, size, number of files), NotFound, NoSpace.
     """
     name = safe_name(given)
-    if upload is None:
-        upload = new_folder(uploads)
+    if upload is not None:
+        return await _receive(body, files_folder(uploads, upload), upload, name, limits)
+    upload = new_folder(uploads)
     folder = files_folder(uploads, upload)
+    try:
+        return await _receive(body, folder, upload, name, limits)
+    except BaseException:  # also a client that went away: nobody knows of this folder
+        shutil.rmtree(folder.parent, ignore_errors=True)
+        raise
+
+
+async def _receive(
+    body: AsyncIterator[bytes], folder: Path, upload: UUID, name: str, limits: ApiLimits
+) -> dict[str, object]:
     there = {path.name for path in folder.iterdir()}
     if name not in there and len(there) >= limits.upload_files:
         raise BadInput(f"一次最多 {limits.upload_files} 个文件 (at most {limits.upload_files} files at once)")

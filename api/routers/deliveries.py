@@ -17,11 +17,12 @@ from pydantic import BaseModel, ConfigDict, Field
 from api import delivery_examples as examples
 from api.caching import KEEP_NOTHING
 from api.delivery_reach import batch_within, department_within, job_within, upload_within
-from api.dependencies import Asker, ReachOf, ServicesOf
+from api.dependencies import Asker, ReachOf, Services, ServicesOf
 from api.desk import Named, for_eyes_of, on_behalf
 from api.documented import answers
 from api.needs import needs
 from api.uploads import receive_file
+from twin.actions.access import Reach
 from twin.actions.delivery_folder import deliverable, files_folder, read_document, write_document
 from twin.errors import BadInput
 from twin.jobs.queue import cancel, enqueue
@@ -283,6 +284,16 @@ async def roll_back(services: ServicesOf, actor: Asker, reach: ReachOf, person: 
     return _json({"batch": batch, "job_id": job_id})
 
 
+async def _note_reading(services: Services, actor: Actor, reach: Reach, batch: int) -> None:
+    """Have the audit say who reads rows set aside: they are shown as delivered, with the people in them."""
+
+    def log(cursor: Any) -> None:
+        batch_within(cursor, batch, reach)
+        cursor.execute("SELECT audit.write('rejected_rows.read', %s)", (f"batch {batch}",))
+
+    await on_behalf(services, actor, "mend rejected rows", log)
+
+
 @router.get(
     "/deliveries/{batch}/rejected",
     dependencies=[needs("deliver", "deliveries")],
@@ -298,12 +309,12 @@ async def rejected(
     after: Annotated[int, Query(ge=0, description="Go on after this row 从此行之后", examples=[0])] = 0,
     n: Annotated[int, Query(ge=1, le=500, description="How many 数量", examples=[50])] = 50,
 ) -> Response:
-    """As delivered, with the reason; who may not see a department's rows gets none of them."""
+    """As delivered, with the reason; who may not see a department's rows gets none of them. The audit notes it."""
 
     def read(connection: Any, _: Any) -> Any:
-        batch_within(connection, batch, reach)
         return deliveries.rejected(connection, batch, after=after, code=code, n=n)
 
+    await _note_reading(services, actor, reach, batch)
     items = await for_eyes_of(services, actor, read)
     found = await for_eyes_of(services, actor, lambda connection, _: deliveries.one_batch(connection, batch))
     return _json({"columns": deliveries.columns_of(items, (found or {}).get("mapping")), "items": items})
@@ -327,12 +338,7 @@ async def rejected_as_csv(
 
     Put the cells right, keep the row numbers, and hand it in with `mends`.
     """
-
-    def log(cursor: Any) -> None:
-        batch_within(cursor, batch, reach)
-        cursor.execute("SELECT audit.write('rejected_rows.read', %s)", (f"batch {batch}",))
-
-    await on_behalf(services, actor, "mend rejected rows", log)
+    await _note_reading(services, actor, reach, batch)
     pieces = await for_eyes_of(
         services, actor, lambda connection, _: list(deliveries.rejected_csv(connection, batch, lang))
     )

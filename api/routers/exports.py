@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 from uuid import UUID
 
 import orjson
-from fastapi import APIRouter, Path, Request, Response
+from fastapi import APIRouter, Path, Query, Request, Response
 from fastapi.responses import FileResponse
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -16,13 +16,15 @@ from api.desk import for_eyes_of, on_behalf
 from api.documented import answers
 from api.feature_answers import base_of
 from api.needs import needs
-from twin.actions.access import Reach, absent, require
+from twin.actions.access import Reach, absent
 from twin.actions.export_table import (
     TableAsked,
     ask_export,
-    base_collection,
     check_export,
+    check_fetch,
     decide_export,
+    list_exports,
+    note_fetch,
     read_export,
     reason_of,
 )
@@ -49,6 +51,18 @@ EXAMPLE: dict[str, Any] = {
     "sha256": "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
     "links": [{"rel": "enclosure", "href": "/exports/5b0a7c1e-6a3f-4f8e-9d59-0d1f3c1f7a11/file"}],
 }
+
+
+State = Literal["asked", "approved", "ready", "refused", "removed"]
+LISTED = {
+    "items": [
+        {
+            "export_id": EXAMPLE["export_id"], "collection": "records", "format": "csv", "purpose": "data_quality",
+            "asked_by": "li.na", "asked_at": EXAMPLE["asked_at"], "ready_at": None, "expires_at": None,
+            "state": "asked",
+        }
+    ]
+}  # fmt: skip
 
 
 class ExportAsked(BaseModel):
@@ -111,6 +125,25 @@ def queue(cursor: Any, kind: str, subject: str, payload: dict[str, Any], actor: 
 
 
 @router.get(
+    "/exports",
+    dependencies=[needs("read", "exports")],
+    summary="Exports 导出列表",
+    responses=answers(LISTED),
+)
+async def list_all(
+    services: ServicesOf,
+    asker: Asker,
+    reach: ReachOf,
+    state: Annotated[State | None, Query(description="Only those in this state 状态", examples=["asked"])] = None,
+    n: Annotated[int, Query(ge=1, le=200, description="How many 数量", examples=[50])] = 50,
+) -> Response:
+    """One's own and those one may see, the last asked for first. With `state=asked`: those that wait for approval."""
+    items = await for_eyes_of(services, asker, lambda connection, _: list_exports(connection, asker, reach, state, n))
+    body = orjson.dumps({"items": items}, default=str)
+    return Response(body, headers={"Cache-Control": KEEP_NOTHING}, media_type="application/json")
+
+
+@router.get(
     "/exports/{export_id}",
     dependencies=[needs("read", "exports")],
     summary="One export 导出详情",
@@ -130,14 +163,18 @@ async def one(request: Request, services: ServicesOf, asker: Asker, reach: Reach
     responses=answers(media="application/octet-stream"),
 )
 async def file(services: ServicesOf, asker: Asker, reach: ReachOf, export_id: ExportId) -> Response:
-    """For as long as it lies there, and as long as the asker may export the collection. Ranges are answered."""
+    """For as long as it lies there, and as long as the asker may export what is in it. Ranges are answered.
+
+    A file of records is given to whoever asked for it alone. The audit notes each fetch.
+    """
     found = await _own(services, asker, reach, export_id)
-    require(asker, "export", base_collection(found["collection"]).rights, services.rights)
+    check_fetch(found, asker, services.rights)
     if found["state"] in ("asked", "approved"):
         raise Conflict("导出尚未完成 (the export is not ready)", do="请稍后再试 (ask again later)")
     path = file_inside(services.settings.data_dir, found["path"]) if found["path"] and not found["expired"] else None
     if found["state"] != "ready" or path is None:
         raise absent("export file", str(export_id))
+    await on_behalf(services, asker, "export", lambda cursor: note_fetch(cursor, found))
     headers = {"Cache-Control": KEEP_NOTHING}
     return FileResponse(path, headers=headers, media_type=MEDIA[found["format"]], filename=path.name)
 
@@ -149,11 +186,14 @@ async def file(services: ServicesOf, asker: Asker, reach: ReachOf, export_id: Ex
     responses=answers(EXAMPLE, writes=True),
 )
 async def decide(
-    request: Request, services: ServicesOf, asker: Asker, export_id: ExportId, decision: Decision
+    request: Request, services: ServicesOf, asker: Asker, reach: ReachOf, export_id: ExportId, decision: Decision
 ) -> Response:
     """Nobody decides about an export of their own."""
     await on_behalf(
-        services, asker, "export", lambda cursor: decide_export(cursor, export_id, decision.approve, asker, queue)
+        services,
+        asker,
+        "export",
+        lambda cursor: decide_export(cursor, export_id, decision.approve, asker, reach, queue),
     )
     return await _described(request, services, asker, export_id)
 

@@ -201,6 +201,14 @@ def test_what_cannot_be_asked_is_refused(client: TestClient, text: str) -> None:
     assert "pg_sleep" not in answer.text
 
 
+@pytest.mark.parametrize("relation", ["S_CROSSES", "S_WITHIN", "S_TOUCHES", "S_EQUALS", "S_OVERLAPS", "S_CONTAINS"])
+def test_a_collection_of_geometries_can_be_intersected_only(client: TestClient, relation: str) -> None:
+    mixed = "(geometry, GEOMETRYCOLLECTION(POINT(121 37), POLYGON((121 37, 122 37, 122 38, 121 38, 121 37))))"
+    for intersects in ("S_INTERSECTS", "S_DISJOINT"):
+        assert client.get("/collections/buildings/items", params={"filter": intersects + mixed}).status_code == 200
+    assert client.get("/collections/buildings/items", params={"filter": relation + mixed}).status_code == 400
+
+
 def test_deep_json_is_refused(client: TestClient) -> None:
     tree = '{"op":"not","args":[' * 60 + "true" + "]}" * 60
     answer = client.get("/collections/assets/items", params={"filter": tree, "filter-lang": "cql2-json"})

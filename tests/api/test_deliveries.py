@@ -119,7 +119,7 @@ def test_rows_set_aside_come_back_as_csv_to_be_mended(desk: Desk, taken: Any) ->
     header, *lines = csv.reader(io.StringIO(body.decode("utf-8-sig")))
     assert header[:4] == ["拒收行号", "拒收原因", "怎么改", "工单编号"]
     assert lines[0][:2] == ["5", "编码被 Excel 变成了科学计数法，后几位已丢失: " + lines[0][1].split(": ")[-1]]
-    assert desk.database.fetch("SELECT count(*) FROM audit.log WHERE action = 'rejected_rows.read'") == [(1,)]
+    assert desk.database.fetch("SELECT count(*) FROM audit.log WHERE action = 'rejected_rows.read'") == [(3,)]
 
     # Mended in the very file that came back: what the desk added in front does not disturb.
     number, code = header.index("工单编号"), header.index("部件编号")
@@ -230,12 +230,14 @@ def test_a_delivery_links_its_own_rows_also_when_it_comes_again(desk: Desk) -> N
 
 def test_too_large_too_many_too_strange(desk: Desk) -> None:
     first = desk.hand_in("a.csv", b"a")["upload"]
+    folders = sorted(desk.database.settings.uploads_dir.iterdir())
     desk.hand_in("b.csv", b"b", upload=first)
     desk.hand_in("a.csv", b"again", upload=first)  # the same name replaces
     desk.hand_in("c.csv", b"c", upload=first)
     desk.hand_in("d.csv", b"d", status=422, upload=first)
     desk.hand_in("e.csv", b"", status=422)
     desk.hand_in("f.csv", b"x" * 200_001, status=413)
+    assert sorted(desk.database.settings.uploads_dir.iterdir()) == folders  # what was refused leaves no folder
     desk.hand_in("g.csv", b"x", status=404, upload=str(uuid4()))
     desk.hand_in("h.exe", b"MZ", status=422)
     folder = desk.database.settings.uploads_dir / first / "files"

@@ -210,6 +210,56 @@ def test_records_need_a_reason_and_a_second_person_and_tell_whose_copy_they_are(
     assert why["reason"] not in written
 
 
+def _half(path: Path, *_: Any) -> int:
+    return path.write_bytes(b"half") // 0
+
+
+def test_a_file_is_not_given_once_the_right_to_it_is_gone(
+    made: tuple[Database, SmallCity], at: TestClient, tokens: dict[str, Headers], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    database, _ = made
+    department = database.fetch("SELECT code FROM twin.department ORDER BY department_id LIMIT 1")[0][0]
+    for name in ("ding", "bao"):
+        add_member(database, name, "steward")
+    them = {name: {"authorization": f"Bearer {token_for(database, name)}"} for name in ("ding", "bao")}
+    why = {"purpose": "data_quality", "reason": "与台账核对"}
+    first = ask_for(at, them["ding"], collection="records", format="csv", **why)["export_id"]
+    waiting = at.get("/exports", params={"state": "asked"}, headers=them["bao"]).json()["items"]
+    assert first in {item["export_id"] for item in waiting}
+    assert at.get("/exports", headers=tokens["gong"]).status_code == 403
+    assert at.post(f"/exports/{first}/decision", json={"approve": True}, headers=them["bao"]).status_code == 200
+    failing = export_table.write_table
+    monkeypatch.setattr(export_table, "write_table", _half)
+    work(database)
+    assert not (database.settings.data_dir / "exports" / first).exists()  # half a file stays nowhere
+    monkeypatch.setattr(export_table, "write_table", failing)
+
+    export = ask_for(at, them["ding"], collection="records", format="csv", **why)["export_id"]
+    late = ask_for(at, them["ding"], collection="assets", format="csv")
+    at.post(f"/exports/{export}/decision", json={"approve": True}, headers=them["bao"])
+    work(database)
+    address = f"/exports/{export}/file"
+    assert at.get(address, headers=them["bao"]).status_code == 404  # marked as ding's, and given for ding's reason
+    assert at.get(address, headers=them["ding"]).status_code == 200
+    fetched = database.fetch("SELECT actor, detail ->> 'export' FROM audit.log WHERE action = 'people.export_fetched'")
+    assert ("ding", export) in fetched
+    database.fetch(
+        "UPDATE access.account SET role = 'officer', department_id = "
+        "(SELECT department_id FROM twin.department WHERE code = %s) WHERE name = 'ding'", (department,),
+    )  # fmt: skip
+    at.app.state.services.look_again()  # type: ignore[attr-defined]
+    assert at.get(address, headers=them["ding"]).status_code == 403  # an officer exports one department's records
+    assert at.get(f"/exports/{late['export_id']}/file", headers=them["ding"]).status_code == 200
+
+    database.fetch("UPDATE access.account SET role = 'steward', department_id = NULL WHERE name = 'ding'")
+    at.app.state.services.look_again()  # type: ignore[attr-defined]
+    gone = ask_for(at, them["ding"], collection="assets", format="csv")
+    database.fetch("UPDATE access.account SET disabled = true WHERE name = 'ding'")
+    work(database)
+    assert at.get(f"/jobs/{gone['job_id']}").json()["state"] == "failed"
+    assert not (database.settings.data_dir / "exports" / gone["export_id"]).exists()
+
+
 def test_a_cell_that_would_be_a_formula_is_text() -> None:
     from twin.actions.table_files import _cell
 

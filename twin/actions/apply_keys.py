@@ -15,6 +15,7 @@ import psycopg
 from twin.cluster import server
 from twin.personal.keyring import Keyring, bound_to, keys_to_seal
 from twin.personal.private_rows import entity_facts, record_facts, write_document
+from twin.personal.subject_keys import TABLE as SUBJECTS
 from twin.personal.values import mac_of
 from twin.session import Actor, transaction
 from twin.settings import Settings
@@ -46,8 +47,12 @@ WHERE version_id > %(after)s AND old_row IS NOT NULL
 ORDER BY version_id LIMIT %(count)s
 """
 SEALED_BY = """
-SELECT encode(substr(sealed, 2, 4), 'hex'), count(*) FROM private.{table} WHERE sealed IS NOT NULL GROUP BY 1
+SELECT encode(substr(sealed, 2, 4), 'hex'), count(*) FROM {table} WHERE sealed IS NOT NULL GROUP BY 1
 """
+SUBJECT_KEYS = """
+SELECT subject, sealed FROM audit.subject_key WHERE substr(sealed, 2, 4) <> %(active)s LIMIT %(count)s FOR UPDATE
+"""
+PUT_SUBJECT_KEY = "UPDATE audit.subject_key SET sealed = %s WHERE subject = %s"
 # A table that is known to hold nothing in clear says so by its constraint.
 NOT_PROVEN = """
 SELECT EXISTS (SELECT FROM pg_constraint WHERE conname LIKE '%_is_sealed' AND NOT convalidated
@@ -69,6 +74,7 @@ def apply_keys(settings: Settings, progress: Progress = lambda *_: None) -> Coun
             keys = keys_to_seal(connection)
         for table in KEYS:
             _seal_table(connection, keys, table, done, progress)
+        _seal_subject_keys(connection, keys, done, progress)
         _seal_versions(connection, keys, done, progress)
         for table in KEYS:
             connection.execute(f"ALTER TABLE private.{table} VALIDATE CONSTRAINT {table}_is_sealed".encode())
@@ -105,6 +111,22 @@ def _seal_table(
             cursor.execute(f"ALTER TABLE private.{table} ENABLE TRIGGER USER".encode())
         after = rows[-1][0]
         progress(table, sum(done.values()))
+
+
+def _seal_subject_keys(
+    connection: psycopg.Connection[Any], keys: Keyring, done: Counter[str], progress: Progress
+) -> None:
+    """Seal anew the keys under which reasons stand in the audit; without theirs nobody could read them again."""
+    while True:
+        with transaction(connection, KEEPER) as cursor:
+            rows = cursor.execute(SUBJECT_KEYS, {"active": keys.active, "count": AT_ONCE}).fetchall()
+            for subject, sealed in rows:
+                place = bound_to(SUBJECTS, subject)
+                cursor.execute(PUT_SUBJECT_KEY, (keys.seal(keys.open(bytes(sealed), place), place), subject))
+        if not rows:
+            return
+        done["reasons in the audit under an older key"] += len(rows)
+        progress("audit", sum(done.values()))
 
 
 def _values(
@@ -173,7 +195,7 @@ def keys_in_use(settings: Settings) -> Counter[str]:
     """Count the rows that each key has sealed, by its id in hexadecimal."""
     used: Counter[str] = Counter()
     with server.connect(settings, "owner") as connection, transaction(connection, KEEPER) as cursor:
-        for table in KEYS:
+        for table in (*(f"private.{table}" for table in KEYS), SUBJECTS):
             used.update(dict(cursor.execute(SEALED_BY.format(table=table).encode()).fetchall()))
         rows = cursor.execute(
             "SELECT substr(old_row ->> 'sealed', 5, 8), count(*) FROM history.private_version "

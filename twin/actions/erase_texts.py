@@ -16,8 +16,11 @@ GONE = "***"
 SCHEMAS = ("twin", "queue", "access")
 # Where a name alone is enough: these tables speak of few things, and hardly ever of somebody of the same name.
 BY_NAME = frozenset(
-    {"twin.job", "twin.link", "twin.refused_delivery", "twin.batch", "twin.event", "queue.procrastinate_jobs"}
-)
+    {
+        "twin.job", "twin.link", "twin.refused_delivery", "twin.batch", "twin.event", "twin.export",
+        "queue.procrastinate_jobs",
+    }
+)  # fmt: skip
 COLUMNS = """
 SELECT n.nspname, c.relname, array_agg(a.attname::text ORDER BY a.attnum), array_agg(t.typname::text ORDER BY a.attnum)
 FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace JOIN pg_attribute a ON a.attrelid = c.oid

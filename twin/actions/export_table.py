@@ -19,7 +19,7 @@ import orjson
 import psycopg
 from psycopg.types.json import Jsonb
 
-from twin.actions.access import Rights, absent, require
+from twin.actions.access import Reach, Rights, absent, require
 from twin.actions.table_files import SUFFIX, TABLE_FORMATS, TableFormat, write_table
 from twin.actions.watermark import Mark
 from twin.errors import BadInput, NotAllowed
@@ -32,7 +32,7 @@ from twin.queries.cql2_text import read_filter
 from twin.queries.feature_collections import CLASS_PREFIX, COLLECTIONS, Collection, collection_of_class
 from twin.queries.feature_crs import Box, find_crs
 from twin.queries.features import Area, PageAsked, page_of
-from twin.session import SET_ACTOR, Actor, actor_settings
+from twin.session import SET_ACTOR, Actor, actor_settings, transaction
 
 KIND = "export.table"
 KEPT_DAYS = 7
@@ -50,7 +50,8 @@ RETURNING export_id
 WRITE_AUDIT = "SELECT audit.write('export', %(subject)s, %(detail)s::jsonb)"
 DECIDE = """
 UPDATE twin.export SET state = %(state)s, decided_by = %(by)s, decided_at = now()
-WHERE export_id = %(export_id)s AND state = 'asked' AND asked_by <> %(by)s RETURNING collection
+WHERE export_id = %(export_id)s AND state = 'asked' AND asked_by <> %(by)s
+  AND (%(reach_all)s OR department_id = %(reach_department)s) RETURNING collection
 """
 READ = """
 SELECT e.export_id, e.collection, e.format, e.question, e.state, e.asked_by, e.asked_role, e.department_id, e.path,
@@ -59,10 +60,26 @@ FROM twin.export e WHERE e.export_id = %s
 """
 READY = """
 UPDATE twin.export SET state = 'ready', path = %(path)s, bytes = %(bytes)s, features = %(features)s,
-  sha256 = %(sha256)s, ready_at = now(), expires_at = now() + make_interval(days => %(days)s)
+  sha256 = %(sha256)s, ready_at = now(), expires_at = now() + make_interval(days => %(days)s),
+  question = question || jsonb_build_object('whole', %(whole)s::boolean)
 WHERE export_id = %(export_id)s
 """
 EXPIRED = "UPDATE twin.export SET state = 'removed' WHERE state = 'ready' AND expires_at < now() RETURNING path"
+LIST = """
+SELECT e.export_id, e.collection, e.format, e.question ->> 'purpose' AS purpose, e.asked_by, e.asked_at, e.ready_at,
+       e.expires_at, CASE WHEN e.state = 'ready' AND e.expires_at < now() THEN 'removed' ELSE e.state END AS state
+FROM twin.export e
+WHERE (%(state)s::text IS NULL OR e.state = %(state)s)
+  AND (%(reach_all)s OR e.department_id = %(reach_department)s OR e.asked_by = %(by)s)
+ORDER BY e.asked_at DESC, e.export_id LIMIT %(n)s
+"""
+# Who asked is still there, in the role and department of then; before there are accounts nobody is known.
+STILL = """
+SELECT NOT s.has_accounts OR EXISTS (
+  SELECT FROM access.account a WHERE a.name = %(name)s AND a.role = %(role)s AND NOT a.disabled
+    AND a.department_id IS NOT DISTINCT FROM %(department_id)s)
+FROM access.state s
+"""
 JOB_OF = "UPDATE twin.export SET job_id = %s WHERE export_id = %s"
 Enqueue = Callable[[psycopg.Cursor[Any], str, str, dict[str, Any], Actor], UUID]
 
@@ -149,9 +166,15 @@ def reason_of(connection: psycopg.Connection[Any], export_id: UUID, question: di
     return open_words(keys_of(connection), subject, row[0], question["reason"])
 
 
-def decide_export(cursor: psycopg.Cursor[Any], export_id: UUID, approve: bool, actor: Actor, enqueue: Enqueue) -> None:
-    """Approve or refuse an export that waits; nobody decides about their own. Raises NotFound."""
-    values = {"state": "approved" if approve else "refused", "by": actor.name, "export_id": export_id}
+def decide_export(
+    cursor: psycopg.Cursor[Any], export_id: UUID, approve: bool, actor: Actor, reach: Reach, enqueue: Enqueue
+) -> None:
+    """Approve or refuse an export that waits; nobody decides about their own. reach: of the right to decide.
+
+    Raises NotFound.
+    """
+    state = "approved" if approve else "refused"
+    values = {"state": state, "by": actor.name, "export_id": export_id, **reach.values()}
     row = cursor.execute(DECIDE, values).fetchone()
     if row is None:
         raise absent("export that waits for somebody else's approval", str(export_id))
@@ -184,10 +207,13 @@ def write_export(
     found = read_export(connection, export_id)
     if found is None or found["state"] not in ("approved", "ready"):
         raise absent("approved export", str(export_id))
-    asked = TableAsked(found["collection"], found["format"], **{**found["question"], "reason": None})
+    kept = {name: found["question"].get(name) for name in ("bbox", "filter", "crs", "purpose")}
+    asked = TableAsked(found["collection"], found["format"], **kept)
     actor = Actor(found["asked_by"], role=found["asked_role"], department_id=found["department_id"], purpose="export")
     collection = base_collection(asked.collection)
     require(actor, "export", collection.rights, rights)
+    if not _is_still_there(read_dsn, actor):
+        raise NotAllowed("申请人的账号已停用或变更 (the account that asked is disabled, or has another role by now)")
     reach = rights.reach(actor, "export", collection.rights)
     if not reach.everything and reach.department_id is None:
         raise NotAllowed("nothing of this collection may be exported by this account")
@@ -197,13 +223,58 @@ def write_export(
     folder.mkdir(parents=True)
     path = folder / f"{asked.collection}{SUFFIX[asked.format]}"
     mark = _mark(connection, found) if collection.rights in PERSONAL else None
-    count = write_collection(path, asked, actor, area, read_dsn, working_srid, report, mark)
-    with path.open("rb") as stream:
-        sha256 = hashlib.file_digest(stream, "sha256").hexdigest()
+    try:
+        count = write_collection(path, asked, actor, area, read_dsn, working_srid, report, mark)
+        with path.open("rb") as stream:
+            sha256 = hashlib.file_digest(stream, "sha256").hexdigest()
+    except BaseException:  # a job that is stopped too leaves no half of a file behind
+        shutil.rmtree(folder, ignore_errors=True)
+        raise
     done = {"bytes": path.stat().st_size, "features": count, "sha256": sha256}
     relative = path.relative_to(data_dir).as_posix()
-    connection.execute(READY, {**done, "export_id": export_id, "path": relative, "days": KEPT_DAYS})
+    ready = {**done, "export_id": export_id, "path": relative, "days": KEPT_DAYS, "whole": reach.everything}
+    connection.execute(READY, ready)
     return {"export_id": str(export_id), **done}
+
+
+def _is_still_there(read_dsn: str, actor: Actor) -> bool:
+    values = {"name": actor.name, "role": actor.role, "department_id": actor.department_id}
+    looking = Actor("export", role="system", purpose="export")
+    with psycopg.connect(read_dsn) as connection, transaction(connection, looking) as cursor:
+        row = cursor.execute(STILL, values).fetchone()
+    return bool(row and row[0])
+
+
+def check_fetch(found: dict[str, Any], actor: Actor, rights: Rights) -> None:
+    """Raise unless an actor may have an export's file now. found: its row.
+
+    A file that speaks of people is for whoever gave the reason alone; it says so on every row. A file of a whole
+    collection is not for somebody who by now may export a department's part only. Raises NotAllowed, NotFound.
+    """
+    kind = base_collection(found["collection"]).rights
+    require(actor, "export", kind, rights)
+    if kind in PERSONAL and found["asked_by"] != actor.name:
+        raise absent("export file", str(found["export_id"]))
+    reach = rights.reach(actor, "export", kind)
+    whole = found["question"].get("whole", True)
+    if not reach.everything and (whole or not reach.holds(department_id=found["department_id"])):
+        raise NotAllowed("此文件超出您现在的权限 (this file holds more than you may export by now)")
+
+
+def note_fetch(cursor: psycopg.Cursor[Any], found: dict[str, Any]) -> None:
+    """Have the audit say that an export's file was fetched."""
+    action = "people.export_fetched" if base_collection(found["collection"]).rights in PERSONAL else "export.fetched"
+    detail = orjson.dumps({"export": str(found["export_id"]), "format": found["format"]}).decode()
+    cursor.execute("SELECT audit.write(%s, %s, %s::jsonb)", (action, found["collection"], detail))
+
+
+def list_exports(
+    connection: psycopg.Connection[Any], actor: Actor, reach: Reach, state: str | None, n: int
+) -> list[dict[str, Any]]:
+    """List exports within reach and one's own, the last asked for first. state: only those in it."""
+    cursor = connection.execute(LIST, {"state": state, "n": n, "by": actor.name, **reach.values()})
+    names = [column.name for column in cursor.description or ()]
+    return [dict(zip(names, row, strict=True)) for row in cursor.fetchall()]
 
 
 def _mark(connection: psycopg.Connection[Any], found: dict[str, Any]) -> Mark:

@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+import shutil
+import tempfile
 import zipfile
+import zlib
 from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import IO
 
 # Not looked through: the database's own files, keys, the audit and the ledger; a survey's files are images and meshes.
 LEFT_ALONE = frozenset({"database", "postgres", "pgdata", "cluster", "keys", "audit", "erasures", "surveys"})
 CHUNK = 1 << 20
+IN_MEMORY = 64 << 20
 LARGEST_MEMBER = 1 << 30
+DEEPEST = 3  # archives in archives
 ENCODINGS = ("utf-8", "gb18030", "utf-16-le", "utf-16-be")
 
 
@@ -34,23 +40,62 @@ def _candidates(data_dir: Path) -> Iterator[Path]:
 def _holds(path: Path, wanted: set[bytes]) -> bool:
     try:
         with path.open("rb") as handle:
-            if _in_stream(handle, wanted):
-                return True
-        if zipfile.is_zipfile(path):
-            with zipfile.ZipFile(path) as packed:
-                for member in packed.infolist():
-                    if not member.is_dir() and member.file_size <= LARGEST_MEMBER:
-                        with packed.open(member) as handle:
-                            if _in_stream(handle, wanted):
-                                return True
-    except (OSError, zipfile.BadZipFile, NotImplementedError, RuntimeError):
+            return _speaks_of(handle, wanted, DEEPEST)
+    except OSError:
         return False
+
+
+def _speaks_of(handle: IO[bytes], wanted: set[bytes], depth: int) -> bool:
+    """Tell whether a file holds one of the texts: as it lies there, in what is packed in it, in a Parquet's columns."""
+    if _in_stream(handle, wanted):
+        return True
+    handle.seek(0)
+    first = handle.read(4)
+    handle.seek(0)
+    try:
+        if first == b"PAR1":
+            return _in_columns(handle, wanted)
+        return depth > 0 and zipfile.is_zipfile(handle) and _in_members(handle, wanted, depth)
+    except (OSError, ValueError, zipfile.BadZipFile, zlib.error, NotImplementedError, RuntimeError):
+        return False
+
+
+def _in_members(packed: IO[bytes], wanted: set[bytes], depth: int) -> bool:
+    with zipfile.ZipFile(packed) as archive:
+        for member in archive.infolist():
+            if member.is_dir() or member.file_size > LARGEST_MEMBER:
+                continue
+            with tempfile.SpooledTemporaryFile(max_size=IN_MEMORY) as unpacked:  # an xlsx in a zip is packed twice
+                with archive.open(member) as handle:
+                    shutil.copyfileobj(handle, unpacked, CHUNK)
+                unpacked.seek(0)
+                if _speaks_of(unpacked, wanted, depth - 1):
+                    return True
     return False
 
 
-def _in_stream(handle: object, wanted: set[bytes]) -> bool:
+def _in_columns(handle: IO[bytes], wanted: set[bytes]) -> bool:
+    import pyarrow.parquet as pq
+
+    texts = [text.decode() for text in wanted if _is_utf8(text)]
+    for batch in pq.ParquetFile(handle).iter_batches(batch_size=20_000):
+        for column in batch.columns:
+            cells = "\n".join(str(cell) for cell in column.to_pylist() if cell is not None)
+            if any(text in cells for text in texts):
+                return True
+    return False
+
+
+def _is_utf8(text: bytes) -> bool:
+    try:
+        return bool(text.decode())
+    except UnicodeDecodeError:
+        return False
+
+
+def _in_stream(handle: IO[bytes], wanted: set[bytes]) -> bool:
     overlap, tail = max(len(text) for text in wanted), b""
-    while chunk := handle.read(CHUNK):  # type: ignore[attr-defined]
+    while chunk := handle.read(CHUNK):
         block = tail + chunk
         if any(text in block for text in wanted):
             return True

@@ -274,6 +274,11 @@ class _Compiler:
 
     def _spatial(self, name: str, left: Part, right: Part) -> Part:
         _need("geometry", left, right)
+        if name not in ("s_intersects", "s_disjoint") and "GeometryCollection" in (left.literal, right.literal):
+            raise refuse(
+                "a geometry collection can only be intersected",
+                "Use S_INTERSECTS or S_DISJOINT, or its parts one by one",
+            )
         return Part(f"{SPATIAL[name]}({left.sql}, {right.sql})", "boolean")
 
     def _temporal(self, name: str, left: Part, right: Part) -> Part:
@@ -309,7 +314,8 @@ class _Compiler:
     def _geometry(self, node: dict[str, Any]) -> Part:
         shape = plain_geometry(node, self.crs.north_first)
         bound = f"ST_SetSRID(ST_GeomFromGeoJSON({self.bind(json.dumps(shape), 'text')}), {self.crs.srid:d})"
-        return Part(bound if self.crs.stored else f"ST_Transform({bound}, {STORED_SRID:d})", "geometry")
+        sql = bound if self.crs.stored else f"ST_Transform({bound}, {STORED_SRID:d})"
+        return Part(sql, "geometry", literal=node["type"])
 
 
 def _need(family: Family, *parts: Part) -> None:

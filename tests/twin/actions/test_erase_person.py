@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import io
 import json
 import subprocess
 import zipfile
 from dataclasses import dataclass
 from pathlib import Path
 
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 from typer.testing import CliRunner
 
@@ -78,6 +81,13 @@ def planted(database: Database, tmp_path: Path) -> Planted:
     assert (report.counts.inserted, report.counts.rejected) == (2, 1), report
     with zipfile.ZipFile(data / "uploads" / "u1" / "more.zip", "w") as packed:
         packed.writestr("h.txt", f"电话 {PHONE}".encode("gb18030"))
+    inner = io.BytesIO()
+    with zipfile.ZipFile(inner, "w", zipfile.ZIP_DEFLATED) as book:  # as an xlsx in a zip is
+        book.writestr("xl/sharedStrings.xml", f"<t>住户 {NUMBER} 登记</t>" * 3)
+    with zipfile.ZipFile(data / "uploads" / "u1" / "twice.zip", "w", zipfile.ZIP_DEFLATED) as packed:
+        packed.writestr("book.xlsx", inner.getvalue())
+    table = pa.table({"电话": [PHONE, "1"], "n": [1, 2]})
+    pq.write_table(table, data / "uploads" / "u1" / "packed.parquet", compression="zstd")
     (data / "uploads" / "u1" / "other.csv").write_text("nobody", encoding="utf-8")
     [(entity, code)] = database.fetch(
         "SELECT e.entity_id, e.code FROM twin.entity e JOIN private.entity p USING (entity_id) "
@@ -118,7 +128,7 @@ def test_a_person_planted_everywhere_is_gone_and_stays_gone(planted: Planted) ->
     done = erase_person(database.settings, WhoAsked(id_number=NUMBER), STEWARD)
     assert done.counts == tried.counts
     assert {"twin.entity", "private.entity", "private.record", "private.quarantine", "twin.job"} <= set(done.counts)
-    assert {path.name for path in done.files} == {"h.csv", "more.zip"}
+    assert {path.name for path in done.files} == {"h.csv", "more.zip", "twice.zip", "packed.parquet"}
     # The telephone is another's too: it goes from where it stands for the one, and stays with the other.
     left = [marker for marker in MARKERS if marker in everything(database)]
     assert left == [PHONE]

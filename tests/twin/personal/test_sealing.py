@@ -17,7 +17,8 @@ from twin.cluster.server import connect, data_folder, for_database
 from twin.errors import Conflict, KeysMissing
 from twin.migrations.upgrade import upgrade
 from twin.personal.documents import open_document
-from twin.personal.keyring import keys_of, keys_to_seal, make_keys, rotate_keys
+from twin.personal.keyring import drop_keys, keys_of, keys_to_seal, make_keys, rotate_keys
+from twin.personal.subject_keys import open_words, seal_words_at_once
 from twin.session import transaction
 from twin.settings import Settings
 
@@ -67,12 +68,19 @@ def test_a_new_key_seals_everything_anew_and_changes_nothing(database: Database)
     [(entity,)] = own.fetch("INSERT INTO twin.entity (type_code, code) VALUES ('E03', 'H1') RETURNING entity_id")
     put_entity(own, entity, 1, PERSON)
     put_entity(own, entity, 1, {**PERSON, "phone": "1"})
+    with own.connect("app") as connection, transaction(connection, SYSTEM) as cursor:
+        words = seal_words_at_once(cursor, keys_of(connection), "H1", "核实火情")
     versions = own.fetch("SELECT count(*) FROM history.private_version")
     old = keys_in_use(own.settings)
     new = rotate_keys(path)
-    assert apply_keys(own.settings) == {"entity under an older key": 1, "history under an older key": 1}
-    assert sum(old.values()) == 2
-    assert dict(keys_in_use(own.settings)) == {new.active.hex(): 2}
+    assert apply_keys(own.settings) == {
+        "entity under an older key": 1, "history under an older key": 1, "reasons in the audit under an older key": 1,
+    }  # fmt: skip
+    assert sum(old.values()) == 3
+    assert dict(keys_in_use(own.settings)) == {new.active.hex(): 3}
+    [(sealed,)] = own.fetch("SELECT sealed FROM audit.subject_key")
+    only_new = drop_keys(path, [bytes.fromhex(key) for key in old])
+    assert open_words(only_new, "H1", sealed, words) == "核实火情"
     assert opened(own, "entity")[entity]["phone"] == "1"
     assert own.fetch("SELECT count(*) FROM history.private_version") == versions
     assert apply_keys(own.settings) == {}
