@@ -22,6 +22,16 @@ ENROL = {
     "svg": "<svg>...</svg>",
 }
 CODES = {"recovery_codes": ["0f3a99c1-77be2d10"]}
+SESSIONS: dict[str, Any] = {
+    "items": [
+        {
+            "session_id": "7c9e6679-7425-40de-944b-e07fc1f90ae7", "made_at": "2026-11-28T08:00:00+00:00",
+            "seen_at": "2026-11-28T09:10:00+00:00", "expires_at": "2026-11-28T16:00:00+00:00", "second_factor": False,
+            "address": "10.1.2.3", "device": "Firefox, Windows", "here": True,
+        }
+    ]
+}  # fmt: skip
+ENDED = {"ended": 1}
 DONE = {"done": True}
 TOKEN = {"token_id": 3, "name": "GIS desk", "token": "twin_...", "expires_at": "2027-02-26T08:00:00+00:00"}
 TOKENS = {

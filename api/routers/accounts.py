@@ -14,14 +14,14 @@ from api.caching import KEEP_NOTHING
 from api.dependencies import Asker, ServicesOf
 from api.documented import answers
 from api.needs import needs
-from twin.actions import accounts, passwords, rights
+from twin.actions import accounts, passwords, rights, sessions
 from twin.errors import NotAllowed
 from twin.session import Actor
 
 router = APIRouter(tags=["Accounts 账号"])
 Name = Annotated[str, Path(max_length=60, description="The account's name 账号名", examples=["li.na"])]
 Word = Annotated[str, Field(max_length=60)]
-Change = Literal["disable", "enable", "password", "totp", "unlock"]
+Change = Literal["disable", "enable", "password", "totp", "unlock", "log-out"]
 
 
 class AccountAsked(BaseModel):
@@ -86,7 +86,10 @@ async def change(
     name: Name,
     change: Annotated[Change, Path(description="What to do 操作", examples=["disable"])],
 ) -> Response:
-    """disable, enable, password (gives a new first password, this once), totp (forgets the second factor), unlock."""
+    """disable, enable, password (gives a new first password, this once), totp (forgets the second factor), unlock.
+
+    log-out ends its sessions; tokens stay.
+    """
     _not_oneself(asker, name)
     fresh = passwords.new_password() if change == "password" else None
 
@@ -97,6 +100,8 @@ async def change(
             accounts.set_password(cursor, name, fresh, must_change=True)
         elif change == "totp":
             accounts.forget_second_factor(cursor, name)
+        elif change == "log-out":
+            sessions.end_sessions(cursor, name)
         else:
             accounts.one_account(cursor, name)
             accounts.unlock(cursor, name)

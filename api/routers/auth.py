@@ -14,6 +14,7 @@ from api import account_examples as examples
 from api.account_work import as_keeper, cookie_of, member_here
 from api.caching import KEEP_NOTHING
 from api.dependencies import Services, ServicesOf
+from api.devices import whence
 from api.documented import answers
 from api.identity import refuse_other_sites, session_of
 from api.needs import needs
@@ -55,6 +56,13 @@ class CodeGiven(Body):
 
     model_config = ConfigDict(json_schema_extra={"example": {"code": "123456"}})
     code: Code
+
+
+class Renewal(Body):
+    """The present authenticator's code, where there is one and another is to take its place."""
+
+    model_config = ConfigDict(json_schema_extra={"example": {"code": "123456"}})
+    code: Code | None = None
 
 
 class TokenAsked(Body):
@@ -100,9 +108,11 @@ async def login(request: Request, services: ServicesOf, asked: LogIn) -> Respons
     After five failures in a row under a name each further try waits, longer each time: 429 with Retry-After.
     """
     refuse_other_sites(request)
+    came = whence(request)
     begun = await as_keeper(
-        services, request, "login", lambda cursor: logging_in.log_in(cursor, asked.name, asked.password, asked.code)
-    )
+        services, request, "login",
+        lambda cursor: logging_in.log_in(cursor, asked.name, asked.password, asked.code, came),
+    )  # fmt: skip
     if isinstance(begun, logging_in.Refused):
         raise _refusal(begun)
     member = await services.members.by_session(begun)
@@ -162,13 +172,19 @@ def _session(request: Request) -> str:
 
 @router.post("/totp", dependencies=[needs("change", "session")], summary="Set up a second factor 设置第二因子",
              responses=answers(examples.ENROL, writes=True))  # fmt: skip
-async def totp(request: Request, services: ServicesOf) -> Response:
-    """A secret for an authenticator (also as a QR code, SVG); it counts once its first code has been confirmed."""
+async def totp(request: Request, services: ServicesOf, asked: Renewal | None = None) -> Response:
+    """A secret for an authenticator (also as a QR code, SVG); it counts once its first code has been confirmed.
+
+    Where there is one already, its present code (or a recovery code) is needed, and it counts until then.
+    """
     member = member_here(request)
     _session(request)
     secret = await as_keeper(
-        services, request, member.name, lambda cursor: logging_in.begin_second_factor(cursor, member.name)
-    )
+        services, request, member.name,
+        lambda cursor: logging_in.begin_second_factor(cursor, member.name, asked.code if asked else None),
+    )  # fmt: skip
+    if secret is None:
+        raise BadInput("验证码不对 (the code is wrong)", where="code")
     uri = passwords.code_uri(secret, member.name, services.settings.city.code)
     drawn = io.BytesIO()
     segno.make(uri, error="m").save(drawn, kind="svg", scale=4, border=2, xmldecl=False)

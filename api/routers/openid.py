@@ -14,6 +14,7 @@ from fastapi.responses import RedirectResponse
 from api.account_work import as_keeper, cookie_of
 from api.caching import KEEP_NOTHING
 from api.dependencies import Services, ServicesOf, services_of
+from api.devices import whence
 from api.documented import answers
 from api.needs import needs
 from api.openid import Start
@@ -79,7 +80,7 @@ async def come_back(
             raise NotFound(NO_PROVIDER)
         claimed = await services.openid.finish(_redirect_uri(request, services), start, code)
         who = Recognised(**vars(claimed))
-        secret = await as_keeper(services, request, "login", lambda cursor: enter(cursor, who))
+        secret = await as_keeper(services, request, "login", lambda cursor: enter(cursor, who, whence(request)))
     except TwinError as error:
         await _note(services, request, type(error).__name__)
         return RedirectResponse("/login?refused=1", 303, _headers(request, "", 0))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import time
 from collections.abc import Iterator
 from dataclasses import replace
@@ -17,6 +18,7 @@ from api.service_settings import ServiceSettings
 from tests.api.members import PASSWORD, QUICK, add_member, log_in, session_for, token_for
 from tests.databases import Database
 from twin.actions import passwords
+from twin.actions.passwords import hash_of
 from twin.cli.main import app as commands
 
 LIMITS = ApiLimits(pool_min=1, pool_max=3, access_kept_s=0)
@@ -226,6 +228,71 @@ def test_an_administrator_needs_a_second_factor_and_a_code_is_good_once(client: 
     city.fetch("DELETE FROM access.login_failure")
     assert log_in(client, "an") == 200
     assert client.get("/auth/me").json()["must"] == ["second_factor"]
+
+
+def test_one_sees_where_one_is_logged_in_and_ends_what_is_not_oneself(client: TestClient, city: Database) -> None:
+    add_member(city, "here", "planner")
+    elsewhere = [session_for(city, "here") for _ in range(2)]
+    agent = "Mozilla/5.0 (Windows NT 10.0; Win64; x64; rv:140.0) Gecko/20100101 Firefox/140.0"
+    answer = client.post("/auth/login", json={"name": "here", "password": PASSWORD}, headers={"User-Agent": agent})
+    assert answer.status_code == 200
+    items = client.get("/auth/sessions").json()["items"]
+    assert [item["here"] for item in items] == [True, False, False]
+    assert items[0]["device"] == "Firefox, Windows"
+    assert client.delete(f"/auth/sessions/{items[0]['session_id']}").status_code == 404, "the own one: log out"
+    other = session_for(city, "zhu")
+    strange = city.fetch("SELECT session_id FROM access.session WHERE token_hash = %s", (hash_of(other),))[0][0]
+    assert client.delete(f"/auth/sessions/{strange}").status_code == 404, "somebody else's"
+    assert client.delete(f"/auth/sessions/{items[1]['session_id']}").json() == {"ended": 1}
+    assert client.delete("/auth/sessions").json() == {"ended": 1}
+    assert client.get("/auth/me").json()["name"] == "here"
+    token = {"authorization": f"Bearer {token_for(city, 'here')}"}
+    mine = client.cookies["twin_session"]
+    client.cookies.clear()
+    assert client.get("/auth/sessions", headers=token).status_code == 401, "a token ends nobody's session"
+    for secret in elsewhere:
+        assert client.get("/auth/me", headers={"Cookie": f"twin_session={secret}"}).json()["name"] is None
+    client.cookies.set("twin_session", mine)
+    assert [row[1] for row in audited(city, "session.end")] == ["account here"] * 2
+    listed = CliRunner().invoke(commands, ["user", "sessions", "here", "--json"], env=env(city))
+    assert [one["device"] for one in json.loads(listed.output)] == ["Firefox, Windows"]
+    assert CliRunner().invoke(commands, ["user", "sessions", "here", "--end"], env=env(city)).exit_code == 0
+    assert client.get("/auth/me").json()["name"] is None
+
+
+def test_the_security_administrator_ends_another_s_sessions(client: TestClient, city: Database) -> None:
+    add_member(city, "gone", "planner")
+    secret = session_for(city, "gone")
+    add_member(city, "mima", "security_admin")
+    client.cookies.set("twin_session", session_for(city, "mima"))
+    assert client.post("/accounts/gone/log-out").json() == {"name": "gone", "done": "log-out"}
+    assert client.post("/accounts/nobody/log-out").status_code == 404
+    client.cookies.set("twin_session", secret)
+    assert client.get("/auth/me").json()["name"] is None
+
+
+def test_a_second_factor_is_renewed_with_the_present_one_only(client: TestClient, city: Database) -> None:
+    add_member(city, "huan", "planner")
+    assert log_in(client, "huan") == 200
+    old = pyotp.TOTP(client.post("/auth/totp", json={}).json()["secret"])
+    step = int(time.time()) // 30
+    first = client.post("/auth/totp/confirm", json={"code": old.generate_otp(step - 1)}).json()["recovery_codes"]
+    other = session_for(city, "huan")
+    assert client.post("/auth/totp", json={}).status_code == 422
+    assert client.post("/auth/totp", json={"code": "000000"}).status_code == 422
+    new = pyotp.TOTP(client.post("/auth/totp", json={"code": first[0]}).json()["secret"])
+    assert client.post("/auth/totp/confirm", json={"code": "000000"}).status_code == 422
+    mine = client.cookies["twin_session"]
+    assert log_in(client, "huan", code=old.now()) == 200, "the old one counts until the new one is confirmed"
+    client.cookies.clear()
+    client.cookies.set("twin_session", mine)
+    again = client.post("/auth/totp/confirm", json={"code": new.generate_otp(step - 1)}).json()["recovery_codes"]
+    assert set(again).isdisjoint(first)
+    assert city.fetch("SELECT count(*) FROM access.session WHERE token_hash = %s", (hash_of(other),)) == [(0,)]
+    assert client.get("/auth/me").json()["name"] == "huan"
+    client.cookies.clear()
+    assert log_in(client, "huan", code=old.generate_otp(step + 1)) == 401
+    assert log_in(client, "huan", code=new.now()) == 200
 
 
 def test_nobody_is_two_of_the_three_administrators(city: Database) -> None:

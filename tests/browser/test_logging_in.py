@@ -49,6 +49,11 @@ def test_a_steward_logs_in_and_goes_on_to_the_page_asked_for(context: BrowserCon
     page.click('.pages a[href="/login"]')
     page.wait_for_selector("#account:not([hidden])")
     assert "数据管理员" in desk.text("#account-text")
+    page.wait_for_selector("#sessions:not([hidden])")
+    assert "Chrome" in desk.text("#session-list")
+    assert "本机" in desk.text("#session-list")
+    assert page.evaluate(FAINT_TEXTS) == []
+    assert page.evaluate(NAMELESS) == []
     page.click("#leave")
     page.wait_for_selector("#enter:not([hidden])")
     assert desk.outside() == []

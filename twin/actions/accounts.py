@@ -147,7 +147,8 @@ def forget_second_factor(cursor: psycopg.Cursor[Any], name: str) -> None:
     """Let a person who has lost the authenticator set up another one; sessions end. Raises NotFound."""
     one_account(cursor, name)
     cursor.execute(
-        "UPDATE access.account SET totp_secret = NULL, totp_confirmed = false, recovery_hashes = '{}' WHERE name = %s",
+        "UPDATE access.account SET totp_secret = NULL, totp_next = NULL, totp_confirmed = false, "
+        "recovery_hashes = '{}' WHERE name = %s",
         (name,),
     )
     cursor.execute(OUT, {"name": name, "tokens": False})

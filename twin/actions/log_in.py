@@ -27,7 +27,8 @@ FIRST_WAIT_S, LONGEST_WAIT_S = 30, 3600
 Why = Literal["wrong", "locked", "code_needed"]
 
 ACCOUNT = """
-SELECT a.account_id, a.password_hash, a.disabled, a.totp_secret, a.totp_confirmed, a.totp_last_step, a.recovery_hashes
+SELECT a.account_id, a.password_hash, a.disabled, a.totp_secret, a.totp_confirmed, a.totp_last_step, a.recovery_hashes,
+       a.totp_next
 FROM access.account a WHERE a.name = %(name)s FOR UPDATE
 """
 WAIT = """
@@ -42,9 +43,12 @@ RETURNING failures
 """
 LOCK = "UPDATE access.login_failure SET locked_until = now() + make_interval(secs => %s) WHERE name_hash = %s"
 BEGIN = """
-INSERT INTO access.session (token_hash, account_id, expires_at, second_factor)
-VALUES (%(hash)s, %(account_id)s, now() + make_interval(secs => %(lasts_s)s), %(second_factor)s)
+INSERT INTO access.session (token_hash, account_id, expires_at, second_factor, address, device)
+VALUES (%(hash)s, %(account_id)s, now() + make_interval(secs => %(lasts_s)s), %(second_factor)s, %(address)s,
+        %(device)s)
 """
+KEEP_FIRST = "UPDATE access.account SET totp_secret = %s WHERE account_id = %s"
+KEEP_NEXT = "UPDATE access.account SET totp_next = %s WHERE account_id = %s"
 OLD = "DELETE FROM access.session WHERE account_id = %s AND (expires_at < now() OR seen_at < now() - interval '1 hour')"
 WHO = """
 SELECT a.account_id, a.name, a.person, a.role, a.department_id, d.code, a.grid_codes,
@@ -75,11 +79,23 @@ class _Secrets:
     totp_confirmed: bool
     totp_last_step: int
     recovery_hashes: list[str]
+    totp_next: str | None
 
 
 def _secrets_of(cursor: psycopg.Cursor[Any], name: str) -> _Secrets | None:
     row = cursor.execute(ACCOUNT, {"name": name}).fetchone()
     return None if row is None else _Secrets(*row)
+
+
+@dataclass(frozen=True)
+class Whence:
+    """Where somebody logs in from: address, and device in words (browser, system)."""
+
+    address: str = ""
+    device: str = ""
+
+
+NOWHERE = Whence()
 
 
 @dataclass(frozen=True)
@@ -128,7 +144,9 @@ def member_of(row: tuple[Any, ...]) -> Member:
     return Member(*values)
 
 
-def log_in(cursor: psycopg.Cursor[Any], name: str, password: str, code: str | None) -> str | Refused:
+def log_in(
+    cursor: psycopg.Cursor[Any], name: str, password: str, code: str | None, whence: Whence = NOWHERE
+) -> str | Refused:
     """Check name, password and, where the account has one, the code; give a new session's secret.
 
     A name that is nobody's, a wrong password, a disabled account and a wrong code are refused alike, and as slowly.
@@ -148,16 +166,20 @@ def log_in(cursor: psycopg.Cursor[Any], name: str, password: str, code: str | No
         if not _use_code(cursor, account, code):
             return _failed(cursor, name, key, True)
     cursor.execute("DELETE FROM access.login_failure WHERE name_hash = %s", (key,))
-    return begin_session(cursor, account.account_id, second_factor=account.totp_confirmed, way="password")
+    return begin_session(
+        cursor, account.account_id, second_factor=account.totp_confirmed, way="password", whence=whence
+    )
 
 
-def begin_session(cursor: psycopg.Cursor[Any], account_id: int, *, second_factor: bool, way: str) -> str:
+def begin_session(
+    cursor: psycopg.Cursor[Any], account_id: int, *, second_factor: bool, way: str, whence: Whence = NOWHERE
+) -> str:
     """Begin a session of an account whose owner has been recognised; give its secret, which stands nowhere."""
     secret = passwords.new_token()
     cursor.execute(OLD, (account_id,))
     values = {
         "hash": passwords.hash_of(secret), "account_id": account_id, "lasts_s": SESSION_S,
-        "second_factor": second_factor,
+        "second_factor": second_factor, "address": whence.address, "device": whence.device,
     }  # fmt: skip
     cursor.execute(BEGIN, values)
     cursor.execute("UPDATE access.account SET last_login_at = now() WHERE account_id = %s", (account_id,))
@@ -197,14 +219,14 @@ def _failed(cursor: psycopg.Cursor[Any], name: str, key: bytes, known: bool) -> 
     return Refused("wrong", wait_s)
 
 
-def _code_secret(cursor: psycopg.Cursor[Any], account: _Secrets) -> str:
-    """Open the authenticator's secret. Raises KeysMissing."""
-    return passwords.open_code_secret(keys_of(cursor.connection), account.account_id, account.totp_secret or "")
+def _code_secret(cursor: psycopg.Cursor[Any], account: _Secrets, sealed: str | None) -> str:
+    """Open an authenticator's secret. Raises KeysMissing."""
+    return passwords.open_code_secret(keys_of(cursor.connection), account.account_id, sealed or "")
 
 
 def _use_code(cursor: psycopg.Cursor[Any], account: _Secrets, code: str) -> bool:
     """Take a code of the authenticator or a recovery code; each is good once."""
-    step = passwords.step_of(code, _code_secret(cursor, account), time.time())
+    step = passwords.step_of(code, _code_secret(cursor, account, account.totp_secret), time.time())
     if step is not None:
         if step <= account.totp_last_step:
             return False
@@ -245,40 +267,56 @@ def change_password(cursor: psycopg.Cursor[Any], name: str, old: str, new: str, 
     return True
 
 
-def begin_second_factor(cursor: psycopg.Cursor[Any], name: str) -> str:
-    """Make up an authenticator's secret for an account that has none confirmed. Raises BadInput when it has."""
+def begin_second_factor(cursor: psycopg.Cursor[Any], name: str, code: str | None = None) -> str | None:
+    """Make up an authenticator's secret for an account; it counts once its first code has been confirmed.
+
+    code: of the present authenticator (or a recovery code), for an account that has one and is to get another.
+    Returns None for a wrong code (it is counted). Raises BadInput when a code is needed.
+    """
     account = _secrets_of(cursor, name)
-    if account is None or account.totp_confirmed:
+    if account is None or (account.totp_confirmed and code is None):
         raise BadInput(
-            "第二因子已设置 (a second factor is set up already)",
+            "第二因子已设置, 更换须有现在的验证码 (a second factor is set up; another one needs the present code)",
+            where="code",
             do="遗失时请安全管理员重置: twin user totp NAME (if it is lost: the security administrator resets it)",
         )
+    if account.totp_confirmed:
+        key = passwords.hash_of(name)
+        if cursor.execute(WAIT, (key,)).fetchone() is not None:
+            return None
+        if not _use_code(cursor, account, code or ""):
+            _failed(cursor, name, key, True)
+            return None
     secret = passwords.new_code_secret()
     sealed = passwords.seal_code_secret(keys_to_seal(cursor.connection), account.account_id, secret)
-    cursor.execute("UPDATE access.account SET totp_secret = %s WHERE account_id = %s", (sealed, account.account_id))
+    cursor.execute(KEEP_NEXT if account.totp_confirmed else KEEP_FIRST, (sealed, account.account_id))
     return secret
 
 
 def confirm_second_factor(cursor: psycopg.Cursor[Any], name: str, code: str, session: str | None) -> list[str] | None:
     """Confirm the authenticator with its first code; give the recovery codes (shown this once), None for a wrong code.
 
-    session: the secret of the session in which this is done; it counts as of two factors from now on.
+    session: the secret of the session in which this is done; it counts as of two factors from now on. Where the
+    authenticator takes the place of another, all other sessions end.
     """
     account = _secrets_of(cursor, name)
-    if account is None or account.totp_secret is None or account.totp_confirmed:
+    sealed = None if account is None else account.totp_next if account.totp_confirmed else account.totp_secret
+    if account is None or sealed is None:
         return None
-    step = passwords.step_of(code, _code_secret(cursor, account), time.time())
+    step = passwords.step_of(code, _code_secret(cursor, account, sealed), time.time())
     if step is None:
         return None
     codes = passwords.new_recovery_codes()
     hashes = [passwords.recovery_hash(one) for one in codes]
     cursor.execute(
-        "UPDATE access.account SET totp_confirmed = true, totp_last_step = %s, recovery_hashes = %s "
-        "WHERE account_id = %s",
-        (step, hashes, account.account_id),
+        "UPDATE access.account SET totp_secret = %s, totp_next = NULL, totp_confirmed = true, totp_last_step = %s, "
+        "recovery_hashes = %s WHERE account_id = %s",
+        (sealed, step, hashes, account.account_id),
     )
-    if session is not None:
+    here = passwords.hash_of(session) if session is not None else b""
+    if account.totp_confirmed:
         cursor.execute(
-            "UPDATE access.session SET second_factor = true WHERE token_hash = %s", (passwords.hash_of(session),)
+            "DELETE FROM access.session WHERE account_id = %s AND token_hash <> %s", (account.account_id, here)
         )
+    cursor.execute("UPDATE access.session SET second_factor = true WHERE token_hash = %s", (here,))
     return codes

@@ -12,7 +12,7 @@ from typing import Any
 import psycopg
 
 from twin.actions.accounts import NAME, NewAccount, add_account, one_account
-from twin.actions.log_in import begin_session
+from twin.actions.log_in import NOWHERE, Whence, begin_session
 from twin.errors import Conflict, NotAllowed
 
 MADE_BY = "openid"
@@ -44,7 +44,7 @@ class Recognised:
     second_factor: bool
 
 
-def enter(cursor: psycopg.Cursor[Any], who: Recognised) -> str:
+def enter(cursor: psycopg.Cursor[Any], who: Recognised, whence: Whence = NOWHERE) -> str:
     """Begin a session of the person's account; where a claim means a role, the account is made or brought up to it.
 
     An account made here by hand is never found by its name: the security administrator binds it (`bind`).
@@ -60,7 +60,7 @@ def enter(cursor: psycopg.Cursor[Any], who: Recognised) -> str:
         if made_by == MADE_BY:
             values = {**vars(who), "grids": list(who.grids), "account_id": account_id}
             cursor.execute(AS_CLAIMED, values)
-    return begin_session(cursor, account_id, second_factor=who.second_factor, way="openid")
+    return begin_session(cursor, account_id, second_factor=who.second_factor, way="openid", whence=whence)
 
 
 def _make(cursor: psycopg.Cursor[Any], who: Recognised) -> int:

@@ -128,6 +128,7 @@ def _enrol(settings: Settings, name: str) -> None:
     from twin.actions import log_in, passwords
 
     secret = keeping(settings, lambda cursor: log_in.begin_second_factor(cursor, name))
+    assert secret is not None  # noqa: S101 - None is for a wrong code, and none was given
     uri = passwords.code_uri(secret, name, settings.city.code)
     segno.make(uri, error="m").terminal(compact=True)
     typer.echo(f"密钥 secret: {secret}")
@@ -136,6 +137,34 @@ def _enrol(settings: Settings, name: str) -> None:
     if codes is None:
         raise BadInput("验证码不对 (the code is wrong)", do="twin user totp NAME --enrol")
     typer.echo("恢复码, 每个只能用一次 recovery codes, each good once:\n" + "\n".join(codes))
+
+
+@app.command(epilog="Example: twin user sessions li.na --end")
+def sessions(
+    name: Name,
+    end: Annotated[bool, typer.Option("--end", help="End them all; tokens stay.")] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Say where an account is logged in (since when, from which address, with what), or end its sessions: 会话.
+
+    A service notices within a second.
+    """
+    from twin.actions.sessions import end_sessions, list_sessions
+
+    settings = read_settings()
+    if end:
+        ended = keeping(settings, lambda cursor: end_sessions(cursor, name))
+        typer.echo(orjson.dumps({"ended": ended}).decode() if as_json else f"已结束 ended: {ended}")
+        return
+    found = keeping(settings, lambda cursor: list_sessions(cursor, name))
+    if as_json:
+        sys.stdout.write(orjson.dumps([vars(one) for one in found]).decode() + "\n")
+        return
+    table = Table("开始 since", "最近 last used", "地址 address", "设备 device", "第二因子 2nd factor")
+    for one in found:
+        second = "有 yes" if one.second_factor else "-"
+        table.add_row(f"{one.made_at:%Y-%m-%d %H:%M}", f"{one.seen_at:%H:%M}", one.address, one.device, second)
+    Console().print(table)
 
 
 @app.command(epilog="Example: twin user unlock li.na")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
+from uuid import UUID
 
 from sqlalchemy import FetchedValue, ForeignKey, Identity
 from sqlalchemy.dialects.postgresql import ARRAY, TEXT
@@ -53,6 +54,7 @@ class Account(Base):
     must_change: Mapped[bool] = mapped_column(server_default=FetchedValue())
     totp_secret: Mapped[str | None]
     totp_confirmed: Mapped[bool] = mapped_column(server_default=FetchedValue())
+    totp_next: Mapped[str | None]
     totp_last_step: Mapped[Big] = mapped_column(server_default=FetchedValue())
     recovery_hashes: Mapped[list[str]] = mapped_column(ARRAY(TEXT), server_default=FetchedValue())
     oidc_issuer: Mapped[str | None]
@@ -75,6 +77,9 @@ class LoginSession(Base):
     seen_at: Mapped[datetime] = mapped_column(server_default=FetchedValue())
     expires_at: Mapped[datetime]
     second_factor: Mapped[bool]
+    session_id: Mapped[UUID] = mapped_column(server_default=FetchedValue(), unique=True)
+    address: Mapped[str] = mapped_column(server_default=FetchedValue())
+    device: Mapped[str] = mapped_column(server_default=FetchedValue())
 
 
 class Token(Base):

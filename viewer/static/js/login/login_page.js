@@ -1,7 +1,8 @@
-// The log-in page: in, out, one's own password, and setting up the second factor.
+// The log-in page: in, out, one's own password, the second factor set up or renewed, and where one is logged in.
 
 import { Desk } from "../desk/desk.js";
 import { refill } from "../elements.js";
+import { showSessions } from "./session_list.js";
 
 const find = (selector) => document.querySelector(selector);
 
@@ -22,9 +23,17 @@ class LoginPage {
     onSubmit("#password-form", () => this.changePassword());
     onSubmit("#second-form", () => this.confirmSecond());
     find("#leave").addEventListener("click", () => this.doing(() => this.leave()));
-    find("#enrol").addEventListener("click", () => this.doing(() => this.enrol()));
-    this.language.onSwitch(() => this.draw());
+    find("#enrol-form").addEventListener("submit", (event) => {
+      event.preventDefault();
+      this.doing(() => this.enrol());
+    });
+    find("#end-others").addEventListener("click", () => this.doing(() => this.endSessions("")));
+    this.language.onSwitch(() => {
+      this.draw();
+      this.drawSessions();
+    });
     this.draw();
+    await this.doing(() => this.readSessions());
     document.documentElement.dataset.state = "ready";
   }
 
@@ -60,7 +69,7 @@ class LoginPage {
     for (const field of ["#password", "#code"]) find(field).value = "";
     this.desk.titlePage();
     if (!this.desk.account.must.length) location.assign(this.next());
-    else this.draw();
+    else await this.again();
   }
 
   async leave() {
@@ -72,6 +81,29 @@ class LoginPage {
     await this.desk.recognise();
     this.desk.titlePage();
     this.draw();
+    await this.readSessions();
+  }
+
+  /** Ask where one is logged in; somebody who must still do something is not told. */
+  async readSessions() {
+    const { account } = this.desk;
+    const told = account?.name && !account.must.length;
+    this.sessions = told ? (await this.desk.ask("/auth/sessions")).items : [];
+    this.drawSessions();
+  }
+
+  drawSessions() {
+    const sessions = this.sessions ?? [];
+    find("#sessions").hidden = !sessions.length;
+    find("#end-others").hidden = sessions.length < 2;
+    showSessions(find("#session-list"), sessions, this.language, (id) => this.doing(() => this.endSessions(`/${id}`)));
+  }
+
+  async endSessions(which) {
+    await this.desk.ask(`/auth/sessions${which}`, { method: "DELETE" });
+    await this.readSessions();
+    find("#sessions-title").focus();
+    this.say(this.language.text("login.sessions.ended"));
   }
 
   async changePassword() {
@@ -83,11 +115,14 @@ class LoginPage {
   }
 
   async enrol() {
-    const { svg, secret } = await this.desk.ask("/auth/totp", { method: "POST", body: {} });
+    const present = find("#present-code").value;
+    const body = present ? { code: present } : {};
+    const { svg, secret } = await this.desk.ask("/auth/totp", { method: "POST", body });
+    find("#present-code").value = "";
     find("#second-picture").src = `data:image/svg+xml,${encodeURIComponent(svg)}`;
     find("#second-secret").textContent = secret;
     find("#second-form").hidden = false;
-    find("#enrol").hidden = true;
+    find("#enrol-form").hidden = true;
     find("#second-code").focus();
   }
 
@@ -130,7 +165,11 @@ class LoginPage {
     find("#account-text").textContent = [said, area, ...todo].filter(Boolean).join(" · ");
     find("#onward").hidden = must.length > 0;
     find("#onward").href = this.next();
-    find("#second").hidden = account.second_factor && find("#recovery").hidden;
+    const renews = account.second_factor;
+    find("#present-field").hidden = !renews;
+    find("#present-code").required = renews;
+    find("#second-lead").textContent = language.text(renews ? "login.renew.text" : "login.second.text");
+    find("#enrol").textContent = language.text(renews ? "login.renew" : "login.second.begin");
   }
 }
 
