@@ -65,6 +65,9 @@ class Renewal(Body):
     code: Code | None = None
 
 
+NO_CODE = Renewal()
+
+
 class TokenAsked(Body):
     """What the token is for, and for how many days it is good."""
 
@@ -172,7 +175,7 @@ def _session(request: Request) -> str:
 
 @router.post("/totp", dependencies=[needs("change", "session")], summary="Set up a second factor 设置第二因子",
              responses=answers(examples.ENROL, writes=True))  # fmt: skip
-async def totp(request: Request, services: ServicesOf, asked: Renewal | None = None) -> Response:
+async def totp(request: Request, services: ServicesOf, asked: Renewal = NO_CODE) -> Response:
     """A secret for an authenticator (also as a QR code, SVG); it counts once its first code has been confirmed.
 
     Where there is one already, its present code (or a recovery code) is needed, and it counts until then.
@@ -181,7 +184,7 @@ async def totp(request: Request, services: ServicesOf, asked: Renewal | None = N
     _session(request)
     secret = await as_keeper(
         services, request, member.name,
-        lambda cursor: logging_in.begin_second_factor(cursor, member.name, asked.code if asked else None),
+        lambda cursor: logging_in.begin_second_factor(cursor, member.name, asked.code),
     )  # fmt: skip
     if secret is None:
         raise BadInput("验证码不对 (the code is wrong)", where="code")
