@@ -29,6 +29,7 @@ from twin.queries.city_bounds import CityBounds, city_bounds
 from twin.queries.imagery import OpenSurveys
 from twin.queries.kept_plans import KEEP_PLANS
 from twin.queries.lookup import LookupAsked, lookup_statement
+from twin.queries.map_tiles import tiles_around, vector_tile
 from twin.queries.place_asked import place_asked
 from twin.session import SET_ACTOR, Actor, actor_settings
 from twin.settings import Settings
@@ -57,7 +58,7 @@ class Services:
         self.tiles = KeptTiles(settings.city.working_srid)
         self._bounds: tuple[float, CityBounds] | None = None
         self._pool: SteadyPool | None = None
-        self.quick = QuickReads(dsn(settings, "app"), limits)
+        self.quick = QuickReads(dsn(settings, "app"), limits, self._warm_quick)
 
     def pool_figures(self) -> Mapping[str, int]:
         """Give what the pool of connections says of itself; nothing before the service runs."""
@@ -116,6 +117,12 @@ class Services:
                 async with reading(connection, Actor("warm-up")) as asking:
                     await asking.cursor.execute(KEEP_PLANS)
                     await asking.cursor.execute(*lookup_statement(LookupAsked(place), asking.sight))
+
+    async def _warm_quick(self, cursor: psycopg.AsyncCursor[Any]) -> None:
+        """Have the statements of tiles planned, and the database's process know its tables."""
+        city = self.settings.city
+        for asked in tiles_around(LonLat(city.centre_lon, city.centre_lat)):
+            await vector_tile(cursor, asked, city.working_srid)
 
     @asynccontextmanager
     async def reading(self, actor: Actor) -> AsyncIterator[Reading]:

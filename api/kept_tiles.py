@@ -36,12 +36,25 @@ COLLECTION_OF = {layer.kind: collection for collection, layer in LAYERS.items()}
 
 @dataclass(frozen=True)
 class KeptTile:
-    """A tile as it is sent: gzip bytes, strong entity tags of both forms, how many features it shows of how many."""
+    """A tile as it is sent: strong entity tag, how many features it shows of how many, its bytes plain and as gzip.
 
-    packed: bytes
+    Of the two forms those are there that have been asked for.
+    """
+
     etag: str
     shown: int
     found: int
+    plain: bytes | None = None
+    packed: bytes | None = None
+
+    def has(self, *, packed: bool) -> bool:
+        """Say whether a form is there."""
+        return (self.packed if packed else self.plain) is not None
+
+    @property
+    def size(self) -> int:
+        """Say how many bytes both forms take."""
+        return len(self.plain or b"") + len(self.packed or b"")
 
     @property
     def etag_packed(self) -> str:
@@ -90,7 +103,7 @@ class KeptTiles:
             return
         self._forget(asked)
         self._kept[asked] = _Entry(tile, squares)
-        self._bytes += len(tile.packed) + ENTRY_BYTES
+        self._bytes += tile.size + ENTRY_BYTES
         for place in self._places(asked, squares):
             place.add(asked)
         while self._bytes > self._most:
@@ -181,6 +194,6 @@ class KeptTiles:
         entry = self._kept.pop(asked, None)
         if entry is None:
             return
-        self._bytes -= len(entry.tile.packed) + ENTRY_BYTES
+        self._bytes -= entry.tile.size + ENTRY_BYTES
         for place in self._places(asked, entry.squares):
             place.discard(asked)

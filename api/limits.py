@@ -20,12 +20,14 @@ UPLOAD_PATH = "/deliveries/files"  # the one address that takes whole files
 class ApiLimits:
     """Limits of the service; distances in metres, times in seconds, sizes in bytes.
 
+    quick_min: connections for short questions that are kept open, each warmed before it is used.
     answer_s: until an answer begins, counted from the end of the question. body_pause_s: between two pieces of a body.
     body_s: for a whole body other than a file. upload_per_s: the least a file must bring on average after body_s.
     """
 
     pool_min: int = 2
     pool_max: int = 8
+    quick_min: int = 4
     pool_wait_s: float = 2.0
     pool_waiting: int = 200
     statement_s: float = 10.0

@@ -7,7 +7,7 @@ that touches private rows goes through `Services.reading`.
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from typing import Any, TypeVar
 
 import psycopg
@@ -17,6 +17,7 @@ from api.limits import ApiLimits
 from api.steady_pool import SteadyPool
 
 Result = TypeVar("Result")
+Cursor = psycopg.AsyncCursor[Any]
 SETTINGS = """
 SELECT set_config('statement_timeout', %s, false), set_config('default_transaction_read_only', 'on', false),
        set_config('plan_cache_mode', 'force_generic_plan', false), set_config('timezone', 'UTC', false)
@@ -26,12 +27,15 @@ SELECT set_config('statement_timeout', %s, false), set_config('default_transacti
 class QuickReads:
     """A pool of connections that only read and keep their plans."""
 
-    def __init__(self, address: str, limits: ApiLimits) -> None:
-        """address: of the database, for role twin_app. Nothing is opened before `running`."""
-        self._address, self._limits = address, limits
+    def __init__(self, address: str, limits: ApiLimits, warm: Callable[[Cursor], Awaitable[None]]) -> None:
+        """address: of the database, for role twin_app. warm: asks what the first to come should not have to wait for.
+
+        Nothing is opened before `running`.
+        """
+        self._address, self._limits, self._warm = address, limits, warm
         self._pool: SteadyPool | None = None
         # The pool's book-keeping takes as long as a short question; connections at rest are kept beside it.
-        self._idle: list[psycopg.AsyncCursor[Any]] = []
+        self._idle: list[Cursor] = []
         self._waiting = 0
 
     @asynccontextmanager
@@ -40,7 +44,7 @@ class QuickReads:
         limits = self._limits
         pool = SteadyPool(
             self._address,
-            min_size=1,
+            min_size=min(limits.quick_min, limits.pool_max),
             max_size=limits.pool_max,
             timeout=limits.pool_wait_s,
             most_waiting=limits.pool_waiting,
@@ -64,8 +68,10 @@ class QuickReads:
     async def _configure(self, connection: psycopg.AsyncConnection[Any]) -> None:
         connection.prepared_max = 400
         await connection.execute(SETTINGS, (str(int(self._limits.statement_s * 1000)),))
+        with suppress(psycopg.errors.ProgrammingError):  # a database without tables is no reason to fail
+            await self._warm(connection.cursor(binary=True))
 
-    async def ask(self, read: Callable[[psycopg.AsyncCursor[Any]], Awaitable[Result]]) -> Result:
+    async def ask(self, read: Callable[[Cursor], Awaitable[Result]]) -> Result:
         """Answer one question; a connection that was lost while it lay idle is replaced by another.
 
         Raises psycopg's OperationalError (PoolTimeout, TooManyRequests) when there is no connection to be had.
@@ -81,7 +87,7 @@ class QuickReads:
                 await self._give_back(cursor)
         raise AssertionError
 
-    async def _another(self) -> psycopg.AsyncCursor[Any]:
+    async def _another(self) -> Cursor:
         if self._pool is None:
             raise psycopg.OperationalError("the service is not running")
         self._waiting += 1
@@ -91,7 +97,7 @@ class QuickReads:
             self._waiting -= 1
         return connection.cursor(binary=True)
 
-    async def _give_back(self, cursor: psycopg.AsyncCursor[Any]) -> None:
+    async def _give_back(self, cursor: Cursor) -> None:
         """Keep a good connection at hand, unless somebody waits for one; the pool mends broken ones."""
         connection = cursor.connection
         good = not connection.closed and connection.info.transaction_status == TransactionStatus.IDLE

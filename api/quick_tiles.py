@@ -13,7 +13,7 @@ import psycopg
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from api.dependencies import Services
-from api.routers.tiles import TILE_PATH, TILE_TAIL, asked_tile, tile_answer
+from api.routers.tiles import TILE_PATH, TILE_TAIL, asked_tile, takes_packed, tile_answer
 
 _ADDRESS = re.compile(
     r"(?:/ogc)?/collections/([a-z]+(?:-[0-9A-Za-z]{1,20})?)/tiles/WebMercatorQuad/(\d{1,2})/(\d{1,8})/(\d{1,8})"
@@ -55,12 +55,13 @@ class AnswerKeptTiles:
                 named[name] = value.decode("latin-1")
         collection, z, y, x = match.groups()
         asked = asked_tile(collection, int(z), int(x), int(y), None)
+        packed = takes_packed(named[b"accept-encoding"])
         tile = self._services.tiles.find(asked)
-        if tile is None or not await self._public_may_read(asked.collection):
+        if tile is None or not tile.has(packed=packed) or not await self._public_may_read(asked.collection):
             await self._app(scope, receive, send)
             return
         scope["route"] = RouteAnswered(TILE_PATH)
-        answer = tile_answer(named[b"if-none-match"], named[b"accept-encoding"], tile)
+        answer = tile_answer(named[b"if-none-match"], packed, tile)
         self._services.metrics.looked_in_cache("tiles", True)
         await answer(scope, receive, send)
 

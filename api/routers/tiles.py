@@ -7,10 +7,10 @@ from typing import Annotated
 from fastapi import APIRouter, Path, Request, Response
 
 from api.caching import ALWAYS_ASK
-from api.dependencies import Asker, ServicesOf
+from api.dependencies import ServicesOf
 from api.documented import answers
 from api.kept_tiles import KeptTile
-from api.made_tiles import tile_for, unpack
+from api.made_tiles import tile_for
 from api.needs import needs
 from api.routers.nearby import Classes, class_codes
 from twin.queries.map_tiles import TileAsked, codes
@@ -40,7 +40,6 @@ Collection = Annotated[
 async def tile(
     request: Request,
     services: ServicesOf,
-    asker: Asker,
     collection: Collection,
     z: Annotated[int, Path(ge=0, le=24, description="Zoom level", examples=[16])],
     y: Annotated[int, Path(ge=0, description="Row, from the north", examples=[25320])],
@@ -53,9 +52,10 @@ async def tile(
     Twin-Features: shown/there. Below zoom 13 assets and buildings are counts by squares (properties `count`,
     `square_m`).
     """
-    made, was_kept = await tile_for(services, asker, asked_tile(collection, z, x, y, classes))
+    packed = takes_packed(request.headers.get("accept-encoding"))
+    made, was_kept = await tile_for(services, asked_tile(collection, z, x, y, classes), packed=packed)
     services.metrics.looked_in_cache("tiles", was_kept)
-    return tile_answer(request.headers.get("if-none-match"), request.headers.get("accept-encoding"), made)
+    return tile_answer(request.headers.get("if-none-match"), packed, made)
 
 
 def asked_tile(collection: str, z: int, x: int, y: int, classes: str | None) -> TileAsked:
@@ -66,18 +66,25 @@ def asked_tile(collection: str, z: int, x: int, y: int, classes: str | None) -> 
     return TileAsked(name, z, x, y, (only,))
 
 
-def tile_answer(if_none_match: str | None, accept_encoding: str | None, tile: KeptTile) -> Response:
-    """Send a tile, packed to those who take it, or 304 to those who have it."""
-    packed = "gzip" in (accept_encoding or "")
-    etag = tile.etag_packed if packed else tile.etag
-    headers = {"ETag": etag, "Cache-Control": ALWAYS_ASK, "Vary": "Accept-Encoding"}
+def takes_packed(accept_encoding: str | None) -> bool:
+    """Say whether somebody takes gzip."""
+    return "gzip" in (accept_encoding or "")
+
+
+def tile_answer(if_none_match: str | None, packed: bool, tile: KeptTile) -> Response:
+    """Send a tile in a form that is there, or 304 to those who have it."""
+    headers = {
+        "ETag": tile.etag_packed if packed else tile.etag,
+        "Cache-Control": ALWAYS_ASK,
+        "Vary": "Accept-Encoding",
+    }
     if if_none_match and _names(if_none_match, tile):
         return Response(status_code=304, headers=headers)
     if tile.shown < tile.found:
         headers |= {"Twin-Capped": "true", "Twin-Features": f"{tile.shown}/{tile.found}"}
     if packed:
         headers["Content-Encoding"] = "gzip"
-    return Response(tile.packed if packed else unpack(tile.packed), headers=headers, media_type=MVT)
+    return Response(tile.packed if packed else tile.plain, headers=headers, media_type=MVT)
 
 
 def _names(if_none_match: str, tile: KeptTile) -> bool:

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import asyncio
 import gzip
+import math
 import time
 from collections.abc import Iterator
 from typing import Any
 
 import psycopg
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from starlette.testclient import TestClient
 
 from api.app import create_app
@@ -18,7 +21,8 @@ from tests.api.conftest import LIMITS, City
 from tests.api.test_layers import tile_of
 from tests.databases import Database, fresh_database
 from twin.crs import LonLat
-from twin.queries.map_tiles import TileAsked, vector_tile
+from twin.queries.map_tiles import STRAIGHT_FROM_ZOOM, TileAsked, vector_tile
+from twin.queries.tile_grid import tile_box
 from twin.settings import Settings
 
 SRID = 4550
@@ -99,14 +103,14 @@ def test_what_is_told_while_a_tile_is_made_is_not_missed() -> None:
     tiles._trusted_until = time.monotonic() + 1000
     begun = tiles.begin()
     tiles.changed("building *")
-    tiles.keep(asked, KeptTile(b"x", '"a"', 1, 1), begun)
+    tiles.keep(asked, KeptTile('"a"', 1, 1, b"x"), begun)
     assert tiles.find(asked) is not None
     squares = tiles_squares(asked)
     begun = tiles.begin()
     tiles.changed(f"asset {squares.col_min}:{squares.row_min}")
-    tiles.keep(asked, KeptTile(b"old", '"b"', 1, 1), begun)
+    tiles.keep(asked, KeptTile('"b"', 1, 1, b"old"), begun)
     assert tiles.find(asked) is None
-    tiles.keep(asked, KeptTile(b"new", '"c"', 1, 1), tiles.begin())
+    tiles.keep(asked, KeptTile('"c"', 1, 1, b"new"), tiles.begin())
     assert tiles.find(asked) is not None
     tiles.changed("asset 1:1,2:2")
     assert tiles.find(asked) is not None
@@ -125,7 +129,7 @@ def test_memory_is_bounded_and_the_oldest_goes_first() -> None:
     tiles._trusted_until = time.monotonic() + 1000
     asked = [TileAsked("assets", 18, 219600 + i, 101600) for i in range(10)]
     for one in asked:
-        tiles.keep(one, KeptTile(b"x" * 500, '"a"', 1, 1), tiles.begin())
+        tiles.keep(one, KeptTile('"a"', 1, 1, packed=b"x" * 500), tiles.begin())
     assert [tiles.find(one) is not None for one in asked] == [False] * 7 + [True] * 3
 
 
@@ -139,6 +143,33 @@ def test_one_tag_for_each_form(own: Database, at: TestClient) -> None:
     assert not packed.headers["etag"].startswith("W/")
     for tag in (packed.headers["etag"], plain.headers["etag"]):
         assert at.get(address(HERE, 16), headers={"if-none-match": tag}).status_code == 304
+
+
+def test_each_form_is_made_of_the_other_when_it_is_asked_for(own: Database, at: TestClient) -> None:
+    for first, then in (("gzip", "identity"), ("identity", "gzip")):
+        at.app.state.services.tiles.clear()  # type: ignore[attr-defined]
+        made, other = (at.get(address(HERE, 15), headers={"accept-encoding": form}) for form in (first, then))
+        assert made.content == other.content
+        assert is_kept(at, HERE, 15)
+        again = at.get(address(HERE, 15), headers={"accept-encoding": first})
+        assert (again.content, again.headers["etag"]) == (made.content, made.headers["etag"])
+
+
+@given(st.integers(STRAIGHT_FROM_ZOOM, 24), st.floats(0, 1), st.floats(0, 1), st.floats(0, 1))
+def test_latitudes_lie_evenly_in_a_tile_that_is_drawn_in_degrees(z: int, x: float, y: float, down: float) -> None:
+    column, row = int(x * (2**z - 1)), int(y * (2**z - 1))
+    _, south, _, north = tile_box(z, column, row, 0.0)
+    lat = math.radians(north + down * (south - north))
+    step = ((1 - math.asinh(math.tan(lat)) / math.pi) / 2 * 2**z - row) * 4096
+    assert step == pytest.approx(down * 4096, abs=0.4)
+
+
+def test_a_table_nobody_has_statistics_of_has_tiles_too(own: Database, at: TestClient) -> None:
+    """The server has not looked at this database's tables yet, and knows nothing of what lies where."""
+    assert not own.fetch("SELECT FROM pg_stats WHERE (schemaname, tablename) = ('twin', 'building')", role="admin")
+    assert at.get(address(HERE, 14, "buildings")).status_code == 200
+    box = {"bbox": "121.5,37.3,121.5001,37.3001", "count": "estimated", "limit": 1}
+    assert at.get("/collections/buildings/items", params=box).status_code == 200
 
 
 def test_a_full_tile_is_thinned_evenly_and_says_so(own: Database, at: TestClient) -> None:

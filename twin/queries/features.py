@@ -18,6 +18,7 @@ from typing import Any, Literal
 import psycopg
 
 from twin.errors import BadInput
+from twin.queries.about_how_many import about_in_box
 from twin.queries.cql2_filter import Condition
 from twin.queries.feature_collections import Collection
 from twin.queries.feature_crs import STORED_SRID, Box, ServedCrs, in_metres
@@ -225,18 +226,13 @@ def _page_text(
             "none": "NULL::bigint",
             "estimated": "NULL::bigint"
             if table is None
-            else _IN_BOX.format(table=table, box=_BOX[False].format(srid=4490)),
+            else about_in_box(f"twin.{table}", _BOX[False].format(srid=4490)),
         }[count]
     return f"""
 WITH {hit} page AS MATERIALIZED ({rows})
 SELECT convert_to(coalesce(string_agg({feature}, ',' ORDER BY a.{key}), ''), 'UTF8'), count(*), max(a.{key}),
        (SELECT count(*) FROM page), {counted}
 FROM (SELECT * FROM page ORDER BY {key} LIMIT %(limit)s) a {joins}"""
-
-
-# The planner's own statistics of where a table's rows lie, without planning anything.
-_IN_BOX = """(SELECT (reltuples * _postgis_selectivity('twin.{table}'::regclass, 'geom', {box}))::bigint
-   FROM pg_class WHERE oid = 'twin.{table}'::regclass)"""
 
 
 def page_statement(asked: PageAsked) -> tuple[str, dict[str, Any]]:

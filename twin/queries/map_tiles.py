@@ -14,15 +14,25 @@ from typing import Any
 
 import psycopg
 
+from twin.crs import LonLat
 from twin.errors import NotFound
-from twin.queries.tile_grid import EVERYWHERE, Squares, check_tile, tile_box, tile_squares
+from twin.queries.about_how_many import about_in_box
+from twin.queries.tile_grid import EVERYWHERE, Squares, check_tile, tile_at, tile_box, tile_squares
 
 MOST_FEATURES = 10_000
 COUNTS_BELOW_ZOOM = 13
 SQUARES_BELOW_ZOOM = 11  # coarser counts from here on: squares of 2048 m and multiples
+STRAIGHT_FROM_ZOOM = 13
+GUESSED_BELOW_ZOOM = 16  # deeper tiles hardly ever lack room: guessing would cost more than it saves
 
 _BOX = "ST_MakeEnvelope(%(west)s, %(south)s, %(east)s, %(north)s, 4490)"
-_DRAWN = "ST_AsMVTGeom(ST_Transform(s.geom, 3857), ST_TileEnvelope(%(z)s, %(x)s, %(y)s), 4096, 64, true) AS geom"
+# In a tile of STRAIGHT_FROM_ZOOM or deeper Mercator's latitudes lie evenly to 0.4 of one of its 4096 steps, so
+# degrees are drawn as they are: the first reprojection of a database process alone takes a tenth of a second. Further
+# out CGCS2000 is taken for WGS 84, as PROJ does too, but without looking it up.
+_STRAIGHT = """ST_AsMVTGeom(f.geom,
+    (SELECT ST_MakeEnvelope(%(tile_west)s, %(tile_south)s, %(tile_east)s, %(tile_north)s, 4490)), 4096, 64, true)"""
+_PROJECTED = """ST_AsMVTGeom(ST_Transform(ST_SetSRID(f.geom, 4326), 3857),
+    (SELECT ST_TileEnvelope(%(z)s, %(x)s, %(y)s)), 4096, 64, true)"""
 
 
 @dataclass(frozen=True)
@@ -42,44 +52,68 @@ LAYERS = {
         "asset",
         "asset_id",
         "twin.asset",
-        "f.asset_id, f.class_id, f.code, f.name_zh, f.state, f.geom",
-        "s.code, c.code AS class_code, c.name_zh AS class_zh, c.name_en AS class_en, s.name_zh, s.state",
+        "class_id, code, name_zh, state",
+        "f.code, c.code AS class_code, c.name_zh AS class_zh, c.name_en AS class_en, f.name_zh, f.state",
         "JOIN twin.class c USING (class_id)",
     ),
     "buildings": Layer(
         "building",
         "building_id",
         "twin.building",
-        "f.building_id, f.code, f.name_zh, f.use_zh, f.storeys, f.ground_h_m, f.roof_h_m, f.height_m, "
-        "f.height_confidence, f.geom",
-        "s.code, s.name_zh, s.use_zh, s.storeys, s.ground_h_m, s.roof_h_m, s.height_m, s.height_confidence",
+        "code, name_zh, use_zh, storeys, ground_h_m, roof_h_m, height_m, height_confidence",
+        "f.code, f.name_zh, f.use_zh, f.storeys, f.ground_h_m, f.roof_h_m, f.height_m, f.height_confidence",
     ),
-    "grids": Layer("grid", "grid_id", "twin.grid", "f.grid_id::bigint, f.code, f.name_zh, f.geom", "s.code, s.name_zh"),
+    "grids": Layer("grid", "grid_id", "twin.grid", "code, name_zh", "f.code, f.name_zh"),
     "places": Layer(
         "place",
         "admin_id",
         "twin.admin_unit",
-        "f.admin_id::bigint, f.code, f.level, f.name_zh, f.name_en, f.geom",
-        "s.code, s.level, s.name_zh, s.name_en",
+        "code, level, name_zh, name_en",
+        "f.code, f.level, f.name_zh, f.name_en",
     ),
 }
 _OF_CLASSES = "AND f.class_id = ANY (ARRAY(SELECT class_id FROM twin.class WHERE code = ANY (%(classes)s::text[])))"
 
 
-def features_statement(collection: str, *, of_classes: bool = False) -> str:
-    """Write the statement of a tile of single things: its bytes, how many it shows, how many there are."""
-    layer = LAYERS[collection]
+def _drawn(layer: Layer, z: int) -> str:
+    geometry = _STRAIGHT if z >= STRAIGHT_FROM_ZOOM else _PROJECTED
+    return f"f.{layer.key}::bigint AS id, {layer.properties}, {geometry} AS geom"
+
+
+def _inside(asked: TileAsked) -> str:
+    of_classes = _OF_CLASSES if asked.classes and asked.collection == "assets" else ""
+    return f"f.geom && {_BOX} AND f.valid_to IS NULL {of_classes}"
+
+
+def whole_statement(asked: TileAsked) -> str:
+    """Write the statement of a tile that has room for all that lies there: its bytes, how many it shows, whether roomy.
+
+    Nothing is read where it is surely not roomy; it shows one more than the limit where it turns out not to be.
+    """
+    layer = LAYERS[asked.collection]
+    guess = about_in_box(layer.table, _BOX) if asked.z < GUESSED_BELOW_ZOOM else "NULL"
+    return f"""
+WITH room AS MATERIALIZED (SELECT coalesce({guess} <= %(limit)s, true) AS roomy)
+SELECT ST_AsMVT(t, '{asked.collection}', 4096, 'geom', 'id'), count(*), (SELECT roomy FROM room)
+FROM (SELECT {_drawn(layer, asked.z)} FROM {layer.table} f {layer.join}
+      WHERE (SELECT roomy FROM room) AND {_inside(asked)} ORDER BY f.{layer.key} LIMIT %(limit)s + 1) t"""
+
+
+def thinned_statement(asked: TileAsked) -> str:
+    """Write the statement of a tile that need not have room for all: its bytes, how many it shows, how many there are.
+
+    Those are shown whose keys come first in an order that scatters them.
+    """
+    layer = LAYERS[asked.collection]
     return f"""
 WITH found AS MATERIALIZED (
-  SELECT {layer.columns} FROM {layer.table} f
-  WHERE f.geom && {_BOX} AND f.valid_to IS NULL {_OF_CLASSES if of_classes and collection == "assets" else ""}
+  SELECT {layer.key}, {layer.columns}, geom FROM {layer.table} f WHERE {_inside(asked)}
 ), shown AS MATERIALIZED (
   SELECT * FROM found ORDER BY {layer.key} * 2654435761 %% 4294967296, {layer.key} LIMIT %(limit)s
 )
-SELECT (SELECT ST_AsMVT(t, '{collection}', 4096, 'geom', 'id') FROM (
-          SELECT s.{layer.key} AS id, {layer.properties}, {_DRAWN} FROM shown s {layer.join} ORDER BY s.{layer.key}) t),
-       (SELECT count(*) FROM shown), (SELECT count(*) FROM found)
-"""
+SELECT (SELECT ST_AsMVT(t, '{asked.collection}', 4096, 'geom', 'id') FROM (
+          SELECT {_drawn(layer, asked.z)} FROM shown f {layer.join} ORDER BY f.{layer.key}) t),
+       (SELECT count(*) FROM shown), (SELECT count(*) FROM found)"""
 
 
 # What the totals say of a square, less what they say of its fine squares in which something was written since, and
@@ -112,8 +146,9 @@ WITH stale AS MATERIALIZED (
   SELECT col >> %(shift)s AS col, "row" >> %(shift)s AS "row", sum(n)::bigint AS n
   FROM counted GROUP BY 1, 2 HAVING sum(n) > 0
 ), placed AS (
-  SELECT s.*, ST_TileEnvelope(%(z)s, %(x)s, %(y)s) AS tile, ST_Transform(ST_SetSRID(ST_MakePoint(
-           (s.col + 0.5) * (256 << %(shift)s), (s."row" + 0.5) * (256 << %(shift)s)), %(srid)s::integer), 3857) AS spot
+  SELECT s.*, ST_TileEnvelope(%(z)s, %(x)s, %(y)s) AS tile, ST_Transform(ST_SetSRID(ST_Transform(
+           ST_SetSRID(ST_MakePoint((s.col + 0.5) * (256 << %(shift)s), (s."row" + 0.5) * (256 << %(shift)s)),
+                      %(srid)s::integer), 4490), 4326), 3857) AS spot
   FROM squares s
 ), inside AS (
   SELECT (p.col::bigint << 24) | (p."row" & 16777215) AS id, p.n::integer AS count, 256 << %(shift)s AS square_m,
@@ -179,30 +214,52 @@ def _counts(asked: TileAsked, srid: int) -> tuple[str, dict[str, Any]]:
 
 
 def tile_statement(asked: TileAsked, srid: int) -> tuple[str, dict[str, Any]]:
-    """Give the statement that makes a tile and its bound values. srid: the working CRS.
+    """Give the statement that makes a tile with room in it for all, and its bound values. srid: the working CRS.
 
     Raises NotFound for an unknown collection, BadInput for a tile that cannot be.
     """
     check_asked(asked)
-    values: dict[str, Any] = {"z": asked.z, "x": asked.x, "y": asked.y, "classes": list(asked.classes)}
     if asked.is_counted:
         text, more = _counts(asked, srid)
-        return text, values | more
+        return text, {"z": asked.z, "x": asked.x, "y": asked.y, "classes": list(asked.classes)} | more
+    return whole_statement(asked), _bound(asked)
+
+
+def _bound(asked: TileAsked) -> dict[str, Any]:
     west, south, east, north = tile_box(asked.z, asked.x, asked.y)
-    values |= {"west": west, "south": south, "east": east, "north": north, "limit": asked.limit}
-    return features_statement(asked.collection, of_classes=bool(asked.classes)), values
+    values = {"west": west, "south": south, "east": east, "north": north, "limit": asked.limit}
+    if asked.classes:
+        values["classes"] = list(asked.classes)
+    if asked.z < STRAIGHT_FROM_ZOOM:
+        return values | {"z": asked.z, "x": asked.x, "y": asked.y}
+    sides = ("tile_west", "tile_south", "tile_east", "tile_north")
+    return values | dict(zip(sides, tile_box(asked.z, asked.x, asked.y, 0.0), strict=True))
 
 
 async def vector_tile(cursor: psycopg.AsyncCursor[Any], asked: TileAsked, srid: int) -> Tile:
-    """Make one tile. srid: the working CRS.
+    """Make one tile. cursor: binary, best of a connection that keeps plans. srid: the working CRS.
 
     Raises NotFound for an unknown collection, BadInput for a tile that cannot be.
     """
-    await cursor.execute(*tile_statement(asked, srid))
-    row = await cursor.fetchone()
-    return Tile(bytes(row[0]), int(row[1]), int(row[2])) if row else Tile(b"", 0, 0)
+    text, values = tile_statement(asked, srid)
+    if asked.is_counted or asked.limit == MOST_FEATURES:
+        await cursor.execute(text, values, prepare=True)
+        body, shown, whole = await cursor.fetchone() or (b"", 0, True)
+        if asked.is_counted or (whole and shown <= asked.limit):
+            return Tile(bytes(body), shown, shown)
+    await cursor.execute(thinned_statement(asked), values, prepare=True)
+    body, shown, found = await cursor.fetchone() or (b"", 0, 0)
+    return Tile(bytes(body), shown, found)
 
 
 def codes(given: Sequence[str]) -> tuple[str, ...]:
     """Put class codes in the one order by which tiles are kept."""
     return tuple(sorted(set(given)))
+
+
+def tiles_around(place: LonLat) -> list[TileAsked]:
+    """Give tiles of assets at a place, one for each statement that such tiles are made by."""
+    return [
+        TileAsked("assets", zoom, *tile_at(place, zoom))
+        for zoom in (SQUARES_BELOW_ZOOM - 1, COUNTS_BELOW_ZOOM - 1, GUESSED_BELOW_ZOOM - 1, GUESSED_BELOW_ZOOM)
+    ]

@@ -8,6 +8,7 @@ from functools import lru_cache
 
 import pyproj
 
+from twin.crs import LonLat
 from twin.errors import BadInput
 
 DEEPEST_ZOOM = 24
@@ -59,6 +60,13 @@ def tile_box(z: int, x: int, y: int, buffer: float = BUFFER) -> tuple[float, flo
 
     west, east = ((x + shift) / side * 360 - 180 for shift in (-buffer, 1 + buffer))
     return west, latitude(y + 1 + buffer), east, latitude(y - buffer)
+
+
+def tile_at(place: LonLat, z: int) -> tuple[int, int]:
+    """Give column and row of the tile in which a place lies."""
+    side = 2**z
+    north = math.asinh(math.tan(math.radians(place.lat)))
+    return int((place.lon + 180) / 360 * side), int((1 - north / math.pi) / 2 * side)
 
 
 @lru_cache(maxsize=4)
