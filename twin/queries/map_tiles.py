@@ -227,7 +227,7 @@ def tile_statement(asked: TileAsked, srid: int) -> tuple[str, dict[str, Any]]:
 
 def _bound(asked: TileAsked) -> dict[str, Any]:
     west, south, east, north = tile_box(asked.z, asked.x, asked.y)
-    values = {"west": west, "south": south, "east": east, "north": north, "limit": asked.limit}
+    values: dict[str, Any] = {"west": west, "south": south, "east": east, "north": north, "limit": asked.limit}
     if asked.classes:
         values["classes"] = list(asked.classes)
     if asked.z < STRAIGHT_FROM_ZOOM:
