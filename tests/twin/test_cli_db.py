@@ -12,10 +12,14 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.x509.oid import NameOID
 
 from tests.databases import Database
 from twin.cli.main import main
-from twin.cluster import doctor, server
+from twin.cluster import doctor, doctor_care, server
 from twin.migrations.upgrade import newest_revision
 from twin.settings import read_settings
 
@@ -138,6 +142,36 @@ def test_the_doctor_says_how_old_the_last_backup_is(tmp_path: Path, hours: int |
         (tmp_path / "last_backup.json").write_text(json.dumps({"at": made.isoformat(), "file": "/backups/city.twin"}))
     found = {finding.name: finding for finding in doctor.examine(read_settings({"TWIN_DATA_DIR": str(tmp_path)}))}
     assert found["backup"].state == state
+
+
+@pytest.mark.parametrize(("days", "state"), [(90, "ok"), (10, "warning"), (-3, "missing"), (None, "warning")])
+def test_the_doctor_says_how_long_the_certificate_is_good(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, days: int | None, state: str
+) -> None:
+    path = tmp_path / "chain.pem"
+    path.write_bytes(b"no certificate" if days is None else certificate(datetime.now(UTC) + timedelta(days=days)))
+    monkeypatch.setenv("TWIN_CERTIFICATE", str(path))
+    [found] = doctor_care._certificate(read_settings({"TWIN_DATA_DIR": str(tmp_path)}))
+    assert found.state == state
+    assert days is None or str(abs(days)) in found.value
+
+
+def certificate(until: datetime) -> bytes:
+    key = ec.generate_private_key(ec.SECP256R1())
+    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "twin.example")])
+    made = x509.CertificateBuilder(name, name, key.public_key(), 1, until - timedelta(days=400), until)
+    return made.sign(key, hashes.SHA256()).public_bytes(serialization.Encoding.PEM)
+
+
+@pytest.mark.parametrize(
+    ("revision", "state", "do"),
+    [(None, "warning", "twin db upgrade"), ("0009", "missing", "twin db upgrade"), ("9999", "missing", "newer version"),
+     ("0024", "ok", "")],
+)  # fmt: skip
+def test_the_doctor_says_which_line_brings_an_older_database_on(revision: str | None, state: str, do: str) -> None:
+    found = doctor._version(revision, "0024")
+    assert found.state == state
+    assert do in (found.do or "")
 
 
 def test_the_doctor_reports_the_database_as_json(twin: Twin, database: Database) -> None:

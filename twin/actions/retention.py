@@ -5,7 +5,8 @@ from __future__ import annotations
 import csv
 import shutil
 import time
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -13,40 +14,69 @@ from typing import Any
 import orjson
 import psycopg
 
+from twin.actions.export_table import remove_expired
 from twin.cluster import server
-from twin.errors import BadInput
+from twin.errors import BadInput, Conflict
 from twin.session import Actor, transaction
 from twin.settings import SHIPPED_DATA, Settings
 
 RETENTION = SHIPPED_DATA / "access" / "retention.csv"
 DAY_S = 86_400
-ENDED = """
-SELECT entity_id FROM twin.entity WHERE public_name_zh IS NULL AND valid_to < now() - %(days)s * interval '1 day'
-"""
-# What goes, by kind; the last statement's count is told. {ended}: the query above.
-ROWS: dict[str, tuple[str, ...]] = {
-    "rejected_rows": (
-        "UPDATE private.quarantine q SET sealed = NULL, detail = NULL FROM twin.batch b WHERE b.batch_id = q.batch_id "
-        "AND q.sealed IS NOT NULL AND b.started_at < now() - %(days)s * interval '1 day'",
+AT_ONCE = 5000
+
+
+@dataclass(frozen=True)
+class Rule:
+    """What of one kind is old, and how it goes. rows: from and where of the old rows. key: their column.
+
+    goes: statements over %(rows)s, the keys of one batch; each takes its rows out of what is old.
+    """
+
+    rows: str
+    key: str
+    goes: tuple[str, ...]
+
+
+# {before}: the moment before which it is old.
+ROWS: dict[str, Rule] = {
+    "rejected_rows": Rule(
+        "private.quarantine q JOIN twin.batch b USING (batch_id) "
+        "WHERE q.sealed IS NOT NULL AND b.started_at < {before}",
+        "q.quarantine_id",
+        ("UPDATE private.quarantine SET sealed = NULL, detail = NULL WHERE quarantine_id = ANY (%(rows)s)",),
     ),
-    "private_history": ("DELETE FROM history.private_version WHERE known_to < now() - %(days)s * interval '1 day'",),
-    "ended_people": (
-        "DELETE FROM twin.link WHERE entity_id IN ({ended})",
-        "DELETE FROM history.private_version WHERE table_name = 'entity' AND row_id IN ({ended})",
-        "DELETE FROM history.version WHERE table_name = 'link' AND old_row ->> 'entity_id' IN "
-        "(SELECT entity_id::text FROM ({ended}) ended)",
-        "DELETE FROM audit.subject_key WHERE subject IN (SELECT code FROM twin.entity WHERE entity_id IN ({ended}))",
-        "DELETE FROM private.entity WHERE entity_id IN ({ended})",
-        "DELETE FROM history.private_version v WHERE v.table_name = 'entity' AND v.operation = 'D' "
-        "AND v.row_id IN ({ended})",
-        "DELETE FROM twin.entity WHERE entity_id IN ({ended})",
+    "private_history": Rule(
+        "history.private_version v WHERE v.known_to < {before}",
+        "v.version_id",
+        ("DELETE FROM history.private_version WHERE version_id = ANY (%(rows)s) AND known_to < {before}",),
     ),
-    "job_words": (
-        "UPDATE twin.job SET message_zh = NULL, message_en = NULL "
-        "WHERE finished_at < now() - %(days)s * interval '1 day' "
-        "AND (message_zh IS NOT NULL OR message_en IS NOT NULL)",
+    "ended_people": Rule(
+        "twin.entity e WHERE e.public_name_zh IS NULL AND e.valid_to < {before}",
+        "e.entity_id",
+        (
+            "DELETE FROM twin.link WHERE entity_id = ANY (%(rows)s)",
+            "DELETE FROM history.version "
+            "WHERE table_name = 'link' AND old_row ->> 'entity_id' = ANY (%(rows)s::text[])",
+            "DELETE FROM audit.subject_key WHERE subject IN "
+            "(SELECT code FROM twin.entity WHERE entity_id = ANY (%(rows)s))",
+            "DELETE FROM private.entity WHERE entity_id = ANY (%(rows)s)",
+            "DELETE FROM history.private_version WHERE table_name = 'entity' AND row_id = ANY (%(rows)s)",
+            "DELETE FROM twin.entity WHERE entity_id = ANY (%(rows)s)",
+        ),
+    ),
+    "job_words": Rule(
+        "twin.job j WHERE j.finished_at < {before} AND (j.message_zh IS NOT NULL OR j.message_en IS NOT NULL)",
+        "j.job_id",
+        ("UPDATE twin.job SET message_zh = NULL, message_en = NULL WHERE job_id = ANY (%(rows)s)",),
+    ),
+    "sessions": Rule(
+        "access.session s WHERE s.expires_at < {before}",
+        "s.session_id",
+        ("DELETE FROM access.session WHERE session_id = ANY (%(rows)s)",),
     ),
 }
+BEFORE = "now() - %(days)s * interval '1 day'"
+ONE_RUN = "SELECT pg_try_advisory_lock(hashtext('twin.retention'))"
 FOLDERS = {"uploads": "uploads", "exports": "exports"}
 
 
@@ -72,38 +102,72 @@ def read_retention(path: Path = RETENTION) -> list[dict[str, Any]]:
     return rows
 
 
-def apply_retention(settings: Settings, actor: Actor, *, dry_run: bool = False, path: Path = RETENTION) -> list[Kept]:
-    """Remove what is older than the table says. dry_run: only count. The audit notes how much of each kind went.
+def apply_retention(
+    settings: Settings,
+    actor: Actor,
+    *,
+    dry_run: bool = False,
+    path: Path = RETENTION,
+    report: Callable[[str, int], None] = lambda *_: None,
+) -> list[Kept]:
+    """Remove what is older than the table says, batch by batch; what was broken off goes on with the next run.
 
-    Raises BadInput, DatabaseUnavailable.
+    dry_run: only count. report: told kind and how much of it went so far; what it raises ends the run between two
+    batches. The audit notes how much of each kind went, also of a run that was ended.
+    Raises BadInput, Conflict while another run is at it, DatabaseUnavailable.
     """
-    found: list[Kept] = []
-    with (
-        server.connect(settings, "owner") as connection,
-        transaction(connection, Actor(actor.name, "system", purpose="retention")) as cursor,
-    ):
-        cursor.execute("SET LOCAL twin.keeping = 'on'")
-        for row in read_retention(path):
-            kind, days = row["kind"], row["days"]
-            gone = _old_rows(cursor, kind, days) if kind in ROWS else 0
-            if kind in FOLDERS:
-                old = list(_old_entries(settings.data_dir / FOLDERS[kind], days))
-                gone = len(old)
-                for entry in [] if dry_run else old:
-                    shutil.rmtree(entry) if entry.is_dir() else entry.unlink()
-            found.append(Kept(kind, days, row["what_zh"], row["what_en"], gone))
-        if dry_run:
-            raise psycopg.Rollback
-        detail = {kept.kind: kept.gone for kept in found}
-        cursor.execute("SELECT audit.write('people.retention', NULL, %s)", (orjson.dumps(detail).decode(),))
+    rules, found = read_retention(path), list[Kept]()
+    acting = Actor(actor.name, "system", purpose="retention")
+    gone: Counter[str] = Counter()
+    with server.connect(settings, "owner", autocommit=True) as connection:
+        free = connection.execute(ONE_RUN).fetchone()
+        if not free or not free[0]:
+            raise Conflict("清理正在进行 (another run is at it)", do="稍后再试 (try again later)")
+        try:
+            for row in rules:
+                kind, days = row["kind"], row["days"]
+                for count in _steps(settings, connection, acting, kind, days, dry_run=dry_run):
+                    gone[kind] += count
+                    report(kind, gone[kind])
+                found.append(Kept(kind, days, row["what_zh"], row["what_en"], gone[kind]))
+        finally:
+            if not dry_run and not connection.broken:
+                detail = {row["kind"]: gone[row["kind"]] for row in rules} | {"whole": len(found) == len(rules)}
+                with transaction(connection, acting) as cursor:
+                    cursor.execute("SELECT audit.write('people.retention', NULL, %s)", (orjson.dumps(detail).decode(),))
     return found
 
 
-def _old_rows(cursor: psycopg.Cursor[Any], kind: str, days: int) -> int:
-    count = 0
-    for statement in ROWS[kind]:
-        count = cursor.execute(statement.replace("{ended}", ENDED).encode(), {"days": days}).rowcount
-    return max(0, count)
+def _steps(
+    settings: Settings, connection: psycopg.Connection[Any], acting: Actor, kind: str, days: int, *, dry_run: bool
+) -> Iterator[int]:
+    """Let a kind's old things go, step by step; give how many went in each."""
+    if kind in FOLDERS:
+        if kind == "exports" and not dry_run:
+            remove_expired(connection, settings.data_dir)
+        for entry in list(_old_entries(settings.data_dir / FOLDERS[kind], days)):
+            if not dry_run:
+                shutil.rmtree(entry) if entry.is_dir() else entry.unlink()
+            yield 1
+        return
+    rule, before = ROWS[kind], set[Any]()
+    rows = rule.rows.format(before=BEFORE)
+    count = f"SELECT count(*) FROM {rows}"  # noqa: S608 - this module's own constants; days are bound
+    some = f"SELECT array_agg(k) FROM (SELECT {rule.key} AS k FROM {rows} ORDER BY 1 LIMIT {AT_ONCE}) x"  # noqa: S608
+    while True:
+        with transaction(connection, acting) as cursor:
+            cursor.execute("SET LOCAL twin.keeping = 'on'")
+            row = cursor.execute((count if dry_run else some).encode(), {"days": days}).fetchone()
+            if dry_run:
+                yield row[0] if row else 0
+                return
+            batch = row[0] if row and row[0] else []
+            if not batch or set(batch) == before:
+                return
+            for statement in rule.goes:
+                cursor.execute(statement.format(before=BEFORE).encode(), {"rows": batch, "days": days})
+        before = set(batch)
+        yield len(batch)
 
 
 def _old_entries(folder: Path, days: int) -> Iterator[Path]:

@@ -26,8 +26,9 @@ def doctor(as_json: Annotated[bool, typer.Option("--json", help="A JSON array of
     检查运行环境。Exit status 1 when something needed is missing.
     """
     from twin.cluster.doctor import examine
+    from twin.migrations.upgrade import newest_revision
 
-    findings = examine(read_settings())
+    findings = examine(read_settings(), newest_revision())
     if as_json:
         typer.echo(json.dumps([asdict(finding) for finding in findings], ensure_ascii=False))
     else:

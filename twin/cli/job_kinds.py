@@ -35,7 +35,8 @@ def registry(settings: Settings) -> dict[str, Callable[[JobRun], dict[str, Any] 
     """Give the function of each kind of job.
 
     survey.run processes and publishes a survey; delivery.check, delivery.take_in and
-    delivery.roll_back handle what was handed in; export.table writes a collection as a file.
+    delivery.roll_back handle what was handed in; export.table writes a collection as a file;
+    retention.apply lets go of what is older than it is kept.
     """
     from twin.cli.delivery_jobs import check_delivery, roll_back_delivery, take_delivery_in
 
@@ -63,8 +64,21 @@ def registry(settings: Settings) -> dict[str, Callable[[JobRun], dict[str, Any] 
         export_id, srid = UUID(job.subject), settings.city.working_srid
         return write_export(job.connection, dsn(settings, "app"), export_id, settings.data_dir, srid, rights, report)
 
+    def retention_job(job: JobRun) -> dict[str, Any]:
+        from twin.actions.retention import apply_retention, read_retention
+        from twin.session import Actor
+
+        kinds = [row["kind"] for row in read_retention()]
+
+        def report(kind: str, gone: int) -> None:
+            job.report(kind, kinds.index(kind) / len(kinds), f"已清理 {gone:,}", f"{gone:,} gone")
+
+        kept = apply_retention(settings, Actor(job.requested_by or "retention", "system"), report=report)
+        return {"gone": {item.kind: item.gone for item in kept}}
+
     return {
         "export.table": write_export_job,
+        "retention.apply": retention_job,
         "survey.run": run_survey_job,
         "delivery.check": lambda job: check_delivery(settings, job),
         "delivery.take_in": lambda job: take_delivery_in(settings, job),

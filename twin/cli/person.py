@@ -62,13 +62,18 @@ def erase(
 @app.command(epilog="Example: twin person retention --dry-run")
 def retention(
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Only count what is older.")] = False,
+    job: Annotated[bool, typer.Option("--job", help="Leave it to a worker: queue it and print the job's id.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="One JSON object.")] = False,
 ) -> None:
     """Let go of what is older than data/access/retention.csv says: uploads, exports, rows set aside, history, people.
 
-    Meant to run every night, e.g. from cron.
+    Meant to run every night, from cron or a systemd timer (docs/privacy.md). Ctrl-C ends it between two batches; the
+    next run goes on.
     按保存期限清理。
     """
+    if job:
+        _queue_retention(as_json)
+        return
     from twin.actions.retention import apply_retention
     from twin.session import Actor
 
@@ -79,6 +84,17 @@ def retention(
     typer.echo("将清理 would go:" if dry_run else "已清理 gone:")
     for item in kept:
         typer.echo(f"{item.gone:>8} {item.kind} ({item.days} 天 days): {item.what_zh} {item.what_en}")
+
+
+def _queue_retention(as_json: bool) -> None:
+    from twin.cluster import server
+    from twin.jobs.queue import enqueue
+    from twin.session import Actor, transaction
+
+    actor = Actor(getpass.getuser(), "system", purpose="retention")
+    with server.connect(read_settings(), "ingest") as connection, transaction(connection, actor):
+        job_id = enqueue(connection, "retention.apply", "retention", {}, actor)
+    typer.echo(json.dumps({"job_id": str(job_id)}) if as_json else f"任务 job: {job_id}")
 
 
 def _ask(what: str) -> str:

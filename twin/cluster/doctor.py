@@ -10,16 +10,15 @@ import shutil
 import subprocess
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
-from datetime import UTC, datetime
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from statistics import median
-from typing import Any, Literal
+from typing import Any
 
 import psycopg
 
-from twin.cluster.backup import last_backup
+from twin.cluster.doctor_care import CARE
+from twin.cluster.finding import Finding
 from twin.cluster.machine import cores, free_mb, memory_mb
 from twin.cluster.programs import find_programs, list_programs
 from twin.cluster.server import connect
@@ -38,21 +37,13 @@ LIBRARIES = {
 PACKAGES = ("rasterio", "pyproj", "pyogrio", "shapely", "pycolmap", "open3d", "opencv-python-headless", "psycopg")
 LEAST_DISK_MB, LEAST_MEMORY_MB = 5_000, 3_500
 SLOW_FSYNC_MS, SLOW_ANSWER_MS = 20.0, 20.0
-OLD_BACKUP_DAYS = 2.0
 
 
-@dataclass(frozen=True)
-class Finding:
-    """One thing looked at. state: ok, missing (something does not work without it), or warning. do: what helps."""
+def examine(settings: Settings, newest: str | None = None) -> list[Finding]:
+    """Look at the machine, the programs and the database; changes nothing, never raises.
 
-    name: str
-    state: Literal["ok", "missing", "warning"]
-    value: str
-    do: str | None = None
-
-
-def examine(settings: Settings) -> list[Finding]:
-    """Look at the machine, the programs and the database; changes nothing, never raises."""
+    newest: the database version that the program brings, e.g. "0024".
+    """
     looks: tuple[Callable[[Settings], Iterator[Finding]], ...] = (
         _machine,
         _postgresql,
@@ -62,11 +53,8 @@ def examine(settings: Settings) -> list[Finding]:
         _browser,
         _fonts,
         _room,
-        _key_files,
-        _service_edge,
-        _backup,
-        _database,
-        _accounts,
+        *CARE,
+        lambda given: _database(given, newest),
     )
     findings: list[Finding] = []
     for look in looks:
@@ -202,86 +190,6 @@ def _fsync_ms(folder: Path) -> float:
     return median(times)
 
 
-def _key_files(settings: Settings) -> Iterator[Finding]:
-    """Say whether others may read the keys of personal data."""
-    path = settings.keys_path
-    if not path.exists():
-        yield Finding("keys", "warning", "no key file yet", "Run: twin key make, then: twin key backup FILE")
-        return
-    for place in (path, path.parent):
-        mode = place.stat().st_mode & 0o777
-        if mode & 0o077:
-            do = f"chmod {'700' if place.is_dir() else '600'} {place}"
-            yield Finding("keys", "warning", f"others may read {place} (mode {mode:o})", do)
-            return
-    yield Finding("keys", "ok", "readable by the owner only")
-
-
-def _service_edge(settings: Settings) -> Iterator[Finding]:
-    """Say whether people come by https, as far as the settings tell."""
-    https = os.environ.get("TWIN_HTTPS", "").lower() in ("1", "yes", "true", "on")
-    do = None if https else "Behind a proxy set TWIN_HTTPS=1 and TWIN_TRUSTED_PROXIES, or use twin up --certificate"
-    yield Finding("https", "ok" if https else "warning", "said to be used" if https else "not said to be used", do)
-
-
-def _backup(settings: Settings) -> Iterator[Finding]:
-    """Say how old the last backup is, and whether its file is still where it was written."""
-    last = last_backup(settings)
-    if last is None:
-        yield Finding("backup", "warning", "none made yet", "Run every night: twin db backup FILE")
-        return
-    made, file = last
-    days = (datetime.now(UTC) - made).total_seconds() / 86400
-    if days > OLD_BACKUP_DAYS:
-        yield Finding("backup", "warning", f"{days:.0f} days old", "Run every night: twin db backup FILE")
-    else:
-        moved = "" if Path(file).exists() else ", moved from where it was written"
-        yield Finding("backup", "ok", f"{24 * days:.0f} hours old{moved}")
-
-
-ACCOUNTS = """
-SELECT count(*), count(*) FILTER (WHERE is_admin AND NOT totp_confirmed), count(*) FILTER (WHERE must_change),
-       count(DISTINCT role) FILTER (WHERE is_admin)
-FROM (SELECT *, role IN ('system_admin', 'security_admin', 'audit_admin') AS is_admin
-      FROM access.account WHERE NOT disabled) a
-"""
-
-
-def _accounts(settings: Settings) -> Iterator[Finding]:
-    """Say whether the administrators are there, with a second factor, and whether the audit's chain is whole."""
-    if server_state(settings).problem:
-        return
-    with connect(settings, "admin") as connection:
-        there = connection.execute("SELECT to_regclass('access.account') IS NOT NULL").fetchone()
-        if not there or not there[0]:
-            return
-        row = connection.execute(ACCOUNTS).fetchone() or (0, 0, 0, 0)
-        broken = connection.execute("SELECT audit.first_broken()").fetchone()
-        slow = connection.execute(
-            "SELECT count(*) FROM pg_stat_activity WHERE state = 'active' AND now() - query_start > interval '60 s' "
-            "AND backend_type = 'client backend' AND pid <> pg_backend_pid()"
-        ).fetchone()
-    everyone, without, first, kinds = row
-    if not everyone:
-        yield Finding(
-            "accounts", "warning", "none: the desk is open on this computer", "Run: twin user add (docs/accounts.md)"
-        )
-    else:
-        yield Finding("accounts", "ok", f"{everyone}, {first} with a first password still")
-        if kinds < 3:
-            yield Finding("administrators", "warning", f"{kinds} of 3 kinds", "Make the three (docs/accounts.md)")
-        if without:
-            yield Finding(
-                "second factor", "warning", f"missing for {without} administrators", "They set it up at /login"
-            )
-    if broken is not None and broken[0] is not None:
-        yield Finding("audit", "warning", f"the chain breaks at entry {broken[0]}", "Run: twin audit verify")
-    else:
-        yield Finding("audit", "ok", "the chain is whole")
-    if slow and slow[0]:
-        yield Finding("slow statements", "warning", f"{slow[0]} run for over a minute", "See pg_stat_activity")
-
-
 def _set_aside(connection: psycopg.Connection[Any]) -> Iterator[Finding]:
     """Say which indexes a load has set aside: it goes on, or it was killed and they must be made again."""
     there = connection.execute("SELECT to_regclass('twin.set_aside') IS NOT NULL").fetchone()
@@ -292,7 +200,20 @@ def _set_aside(connection: psycopg.Connection[Any]) -> Iterator[Finding]:
             yield Finding(f"indexes of {table}", "warning", f"{count} set aside", do)
 
 
-def _database(settings: Settings) -> Iterator[Finding]:
+def _version(revision: str | None, newest: str | None) -> Finding:
+    """Hold the database's version against the program's."""
+    if revision is None:
+        return Finding("database version", "warning", "empty", "Run: twin db upgrade")
+    if newest is None or revision == newest:
+        return Finding("database version", "ok", revision)
+    if revision < newest:
+        do = "Run: twin db backup FILE, then: twin db upgrade (twin up does the latter at its start)"
+        return Finding("database version", "missing", f"{revision}; this program needs {newest}", do)
+    do = "Install the newer version of the twin that wrote it"
+    return Finding("database version", "missing", f"{revision}; this program knows up to {newest}", do)
+
+
+def _database(settings: Settings, newest: str | None) -> Iterator[Finding]:
     state = server_state(settings)
     if state.problem:
         do = None if "twin db start" in state.problem else "Run: twin db start"
@@ -303,10 +224,10 @@ def _database(settings: Settings) -> Iterator[Finding]:
         row = connection.execute("SELECT to_regclass('twin.schema_version') IS NOT NULL").fetchone()
         if row and row[0]:
             revision = connection.execute("SELECT version_num FROM twin.schema_version").fetchone()
-            yield Finding("database version", "ok", str(revision[0]) if revision else "none")
+            yield _version(str(revision[0]) if revision else None, newest)
             yield from _set_aside(connection)
         else:
-            yield Finding("database version", "warning", "empty", "Run: twin db upgrade")
+            yield _version(None, newest)
         times = []
         for _ in range(7):
             started = time.perf_counter()
