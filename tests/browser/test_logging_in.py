@@ -1,4 +1,4 @@
-"""Logging in: a wrong password, the right one, on to the page one came from, the second factor, and out again."""
+"""Logging in: a wrong password, the right one, the second factor, out again; and what only members are shown."""
 
 from __future__ import annotations
 
@@ -8,9 +8,12 @@ import pyotp
 import pytest
 from playwright.sync_api import BrowserContext
 
-from tests.api.members import PASSWORD, add_member
+from tests.api.members import PASSWORD, add_member, session_for
+from tests.api.small_city import insert_small_city
+from tests.api.small_city_facts import HOUSEHOLDS
 from tests.browser.conftest import ServedCity, served
 from tests.browser.desk_page import LOADED, DeskPage
+from tests.browser.map_page import MapPage
 from tests.browser.test_accessibility import FAINT_TEXTS, NAMELESS
 from tests.databases import fresh_database
 from twin.settings import Settings
@@ -19,13 +22,20 @@ pytestmark = [pytest.mark.browser, pytest.mark.xdist_group("browser")]  # one Ch
 
 
 @pytest.fixture(scope="module")
-def guarded(settings: Settings, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """An empty city with accounts: a steward's and a security administrator's."""
+def guarded_city(settings: Settings, tmp_path_factory: pytest.TempPathFactory) -> Iterator[ServedCity]:
+    """The small city with accounts: a steward's, a planner's and a security administrator's."""
     with fresh_database(settings, tmp_path_factory.mktemp("guarded") / "var") as database:
-        add_member(database, "guo", "steward")
-        add_member(database, "an", "security_admin")
+        with database.connect("ingest") as connection:
+            facts = insert_small_city(connection, database.settings.data_dir)
+        for name, role in (("guo", "steward"), ("ying", "planner"), ("an", "security_admin")):
+            add_member(database, name, role)
         with served(database.settings) as root:
-            yield ServedCity(root, None, database).root  # type: ignore[arg-type]
+            yield ServedCity(root, facts, database)
+
+
+@pytest.fixture(scope="module")
+def guarded(guarded_city: ServedCity) -> str:
+    return guarded_city.root
 
 
 def test_a_steward_logs_in_and_goes_on_to_the_page_asked_for(context: BrowserContext, guarded: str) -> None:
@@ -76,3 +86,52 @@ def test_an_administrator_sets_up_the_second_factor(context: BrowserContext, gua
     assert page.locator("#recovery-codes li").count() == 10
     assert page.evaluate(FAINT_TEXTS) == []
     assert page.evaluate(NAMELESS) == []
+
+
+def test_a_person_is_shown_in_clear_only_for_a_purpose_and_a_reason_that_are_written_down(
+    context: BrowserContext, guarded_city: ServedCity
+) -> None:
+    database, home = guarded_city.database, HOUSEHOLDS[0]
+    lon, lat = guarded_city.facts.centre_of(home.building)
+    context.add_cookies([{"name": "twin_session", "value": session_for(database, "guo"), "url": guarded_city.root}])
+    page = MapPage.open(context, guarded_city.root, f"at={lon:.7f},{lat:.7f}&lang=zh-CN", draws=False)
+    page.panel_answers()
+    row = page.page.locator("#section-entities li", has_text=home.code)
+    button = row.locator(".reveal-button")
+    button.scroll_into_view_if_needed()
+    everything = "document.documentElement.outerHTML"
+    values = (home.head, home.phone)
+    assert not [value for value in values if value in page.page.evaluate(everything)]
+    revealed = "SELECT actor, subject, purpose, detail FROM audit.log WHERE action = 'people.revealed'"
+    before = len(database.fetch(revealed))
+
+    button.click()
+    form = row.locator("form.reveal")
+    assert button.get_attribute("aria-expanded") == "true"
+    form.locator("button[type=submit]").click()  # without a reason the page asks for one
+    assert page.page.evaluate("document.activeElement.name") == "reason"
+    form.locator("textarea").fill("    ")
+    form.locator("button[type=submit]").click()
+    page.until("document.querySelector('.reveal-answer .callout')?.textContent.includes('理由')")
+    assert len(database.fetch(revealed)) == before
+    assert not [value for value in values if value in page.page.evaluate(everything)]
+
+    form.locator("select").select_option("emergency")
+    form.locator("textarea").fill("五号楼火情, 需联系住户")
+    form.locator("input[value=phone]").check()
+    form.locator("button[type=submit]").click()
+    page.until("document.querySelector('.reveal-answer dl')")
+    answer = form.locator(".reveal-answer").inner_text()
+    assert [value for value in values if value in answer] == list(values)
+    assert home.room not in answer, "only what was asked for"
+    actor, subject, purpose, detail = database.fetch(revealed)[-1]
+    assert (actor, subject, purpose, detail["fields"]) == ("guo", home.code, "emergency", ["name", "phone"])
+    page.close(provoked="/reveal")
+
+    context.clear_cookies()
+    context.add_cookies([{"name": "twin_session", "value": session_for(database, "ying"), "url": guarded_city.root}])
+    page = MapPage.open(context, guarded_city.root, f"at={lon:.7f},{lat:.7f}&lang=zh-CN", draws=False)
+    page.panel_answers()
+    assert page.page.locator(".reveal-button").count() == 0
+    assert not [value for value in values if value in page.page.evaluate(everything)]
+    page.close()

@@ -1,6 +1,7 @@
 // A person in clear, for those who may: asks what for and why, and says that it is written down.
 
 import { fetchJson } from "../city_api.js";
+import { inLanguage } from "../desk/desk_api.js";
 import { element, icon, refill } from "../elements.js";
 
 let asked = null;
@@ -79,6 +80,6 @@ async function show(item, form, language) {
     ]);
     refill(answer, element("dl", { class: "evidence" }, rows));
   } catch (problem) {
-    refill(answer, element("p", { class: "callout", text: problem.told?.detail || language.text("reveal.failed") }));
+    refill(answer, element("p", { class: "callout", text: inLanguage(problem.told?.detail, language.current) || language.text("reveal.failed") }));
   }
 }
