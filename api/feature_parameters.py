@@ -45,6 +45,7 @@ ITEMS_PARAMETERS = [
     _query("filter-lang", "Language of filter 过滤语言", LANGUAGES[0], {"enum": list(LANGUAGES)}),
     _query("filter-crs", "CRS of the coordinates in filter 过滤坐标系", CRS84, {"format": "uri"}),
     _query("properties", "Only these properties, comma separated 返回字段", "code,name_zh"),
+    _query("sortby", "Order: public properties, comma separated, - before one for downwards 排序", "-known_at,code"),
     _query("count", "How numberMatched is found: auto is exact up to 10,000, else estimated 计数方式", "auto",
            {"enum": list(COUNTS)}),
     _query("token", "Where the page begins; part of the link `next` 翻页标记", "WzEwMCwxMjM0LDFd"),

@@ -39,6 +39,7 @@ OF_ITEMS = frozenset(
         "properties",
         "token",
         "count",
+        "sortby",
         "lang",
     ]
 )
@@ -50,15 +51,20 @@ LONGEST_VALUE = 500
 
 @dataclass(frozen=True)
 class Token:
-    """Where a page begins: after this key; and what was counted for the first page."""
+    """Where a page begins: after this key; and what was counted for the first page.
+
+    values: of a page in an order of its own, what the last feature was sorted by, and its key.
+    """
 
     after: int
     matched: int | None = None
     exact: bool = True
+    values: tuple[str | None, ...] | None = None
 
     def text(self) -> str:
         """Write the token so that nobody is tempted to make one."""
-        packed = json.dumps([self.after, self.matched, int(self.exact)], separators=(",", ":"))
+        said = [self.after, self.matched, int(self.exact), *([self.values] if self.values is not None else [])]
+        packed = json.dumps(said, separators=(",", ":"))
         return base64.urlsafe_b64encode(packed.encode()).decode().rstrip("=")
 
 
@@ -149,13 +155,19 @@ def _count(text: str | None, token: Token | None) -> CountMode:
 
 def _token(text: str) -> Token:
     try:
-        after, matched, exact = json.loads(base64.urlsafe_b64decode(text + "=" * (-len(text) % 4)))
+        after, matched, exact, *more = json.loads(base64.urlsafe_b64decode(text + "=" * (-len(text) % 4)))
         whole = type(after) is int and (matched is None or type(matched) is int) and abs(after) < 2**63
+        values = tuple(more[0]) if more else None
+        whole = whole and len(more) < 2 and all(_is_sorted_by(value) for value in values or ())
     except (ValueError, TypeError, binascii.Error, RecursionError):
         whole = False
     if not whole:
         raise BadQuestion("this is no token of ours", where="token", do="Follow the link named next")
-    return Token(after, matched, bool(exact))
+    return Token(after, matched, bool(exact), values)
+
+
+def _is_sorted_by(value: Any) -> bool:
+    return value is None or (isinstance(value, str) and "\0" not in value)
 
 
 def _moment(text: str, where: str) -> datetime:

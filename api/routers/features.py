@@ -20,6 +20,7 @@ from api.feature_parameters import ITEM_PARAMETERS, ITEMS_PARAMETERS
 from api.feature_questions import OF_ITEM, OF_ITEMS, Token, as_question, form_of, given, item_asked, items_asked
 from api.feature_service import FeatureService, area_of, features_of
 from api.needs import Needs, needs
+from api.sorted_items import sorted_items
 from twin.actions.access import absent
 from twin.errors import BadInput
 from twin.queries.features import Feature, Page, PageAsked, feature_of, page_of
@@ -81,7 +82,7 @@ router = APIRouter(tags=["OGC API Features 要素"], route_class=QuickRoute)
     openapi_extra={"parameters": ITEMS_PARAMETERS},
 )
 async def items(request: Request, collection: CollectionId) -> Response:
-    """Features by key; the link `next` leads to the following page and is missing on the last.
+    """Features by key, or in the order of `sortby`; the link `next` leads to the following page, if there is one.
 
     `numberMatchedKind` says whether `numberMatched` is exact or estimated. A property's name is a parameter too.
     """
@@ -91,6 +92,8 @@ async def items(request: Request, collection: CollectionId) -> Response:
     area = area_of(request.state.reach)
     asked, token = items_asked(parameters, chosen, service.working_srid, area)
     form = form_of(request, parameters)
+    if "sortby" in parameters:
+        return await sorted_items(service, request, parameters, asked, token, form)
     first = replace(asked, limit=PART) if asked.limit > PART else asked
     page = await service.read(request, lambda cursor: page_of(cursor, first), keeps_plan=first.keeps_plan)
     matched, exact = (token.matched, token.exact) if token else (page.matched, page.exact)

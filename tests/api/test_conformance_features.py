@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import base64
 import json
 import re
 from typing import Any
+from urllib.parse import quote
 
 import pytest
 from starlette.testclient import TestClient
@@ -180,6 +182,55 @@ def test_paging_gives_every_row_exactly_once(client: TestClient, city: City, col
     }[collection]  # fmt: skip
     rows = city.database.fetch(f"SELECT {key} FROM twin.{table} WHERE valid_to IS NULL {more} ORDER BY 1")
     assert [feature["id"] for feature in found] == [row[0] for row in rows]
+
+
+@pytest.mark.parametrize("collection", ["assets", "buildings", "records"])
+def test_sorted_pages_give_every_row_once_in_order(client: TestClient, collection: str) -> None:
+    whole = every_feature(client, f"/collections/{collection}/items?limit=1000")
+    for name, sign in (("id", "-"), ("state", ""), ("code", "%2B"), ("height_m", "-"), ("known_at", ""), ("kind", "-")):
+        if name != "id" and name not in whole[0]["properties"]:
+            continue
+        found = every_feature(client, f"/collections/{collection}/items?sortby={sign}{name}&limit=9")
+
+        def value(one: dict[str, Any], name: str = name) -> Any:
+            return one["id"] if name == "id" else one["properties"][name]
+
+        there = sorted((one for one in whole if value(one) is not None), key=lambda one: one["id"])
+        there.sort(key=value, reverse=sign == "-")
+        missing = sorted(one["id"] for one in whole if value(one) is None)
+        assert [one["id"] for one in found] == [*(one["id"] for one in there), *missing], name
+
+
+def test_two_keys_a_filter_and_a_page_for_people(client: TestClient) -> None:
+    path = "/collections/assets/items?sortby=state,-code&limit=2&filter=" + quote("id > 2")
+    found = every_feature(client, path)
+    pairs = [(one["properties"]["state"] is None, one["properties"]["state"] or "") for one in found]
+    assert pairs == sorted(pairs)
+    assert len({one["id"] for one in found}) == len(found) == ask(client, path + "&count=exact")["numberMatched"]
+    assert client.get(path + "&f=html").headers["content-type"].startswith("text/html")
+
+
+@pytest.mark.parametrize(
+    ("collection", "asked"),
+    [("records", "phone"), ("records", "id_number"), ("records", "attributes"), ("records", "unsealed"),
+     ("assets", "code,code"), ("assets", "code;DROP TABLE"), ("assets", ""), ("assets", "geometry"),
+     ("assets", "attributes.x"), ("assets", "--code"), ("buildings", "a.code"), ("assets", "-")],
+)  # fmt: skip
+def test_what_is_not_public_is_not_sorted_by(client: TestClient, collection: str, asked: str) -> None:
+    answer = client.get(f"/collections/{collection}/items", params={"sortby": asked})
+    assert answer.status_code == 400
+    assert "known_at" in answer.json()["detail"], "it says what can be sorted by"
+
+
+def test_a_token_of_another_order_is_refused(client: TestClient) -> None:
+    first = ask(client, "/collections/assets/items?limit=1")
+    token = link_of(first, "next").split("token=")[1].split("&")[0]
+    assert client.get(f"/collections/assets/items?sortby=code&token={token}").status_code == 400
+    ordered = link_of(ask(client, "/collections/assets/items?sortby=code,known_at&limit=1"), "next")
+    other = ordered.split("token=")[1].split("&")[0]
+    assert client.get(f"/collections/assets/items?sortby=code&token={other}").status_code == 400
+    made = base64.urlsafe_b64encode(b'[0,1,1,["x","y"]]').decode()
+    assert client.get(f"/collections/assets/items?sortby=known_at&token={made}").status_code == 400
 
 
 def test_a_count_says_what_it_is(client: TestClient) -> None:

@@ -316,6 +316,18 @@ async def page_of(cursor: psycopg.AsyncCursor[Any], asked: PageAsked) -> Page:
     return Page(features, returned, last if more else None, counted, exact=True)
 
 
+def matching(asked: PageAsked) -> tuple[list[str], dict[str, Any]]:
+    """Give the conditions of a question, its filter among them, and the bound values."""
+    metres = in_metres(asked.box, asked.working_srid) if asked.box and _needs_metric(asked) else None
+    conditions = _conditions(asked, metres is not None)
+    return [*conditions, *([asked.condition.sql] if asked.condition else [])], _values(asked, metres)
+
+
+async def about_how_many(cursor: psycopg.AsyncCursor[Any], asked: PageAsked) -> int:
+    """Estimate how many features match."""
+    return await _estimate(cursor, asked)
+
+
 async def _estimate(cursor: psycopg.AsyncCursor[Any], asked: PageAsked) -> int:
     """Ask the planner how many rows it expects."""
     conditions = _conditions(asked, metric=False)
