@@ -19,6 +19,7 @@ HTMLCanvasElement.prototype.getContext = function (kind, ...more) {
   return kind.startsWith('webgl') ? null : usual.call(this, kind, ...more);
 };
 """
+MOVING = "document.getAnimations().filter((a) => a instanceof CSSAnimation).map((a) => a.animationName)"
 PATIENCE_S = 90.0  # two cores render in software, and others may be using them
 
 
@@ -114,4 +115,5 @@ class MapPage:
         unexpected = [error for error in self.errors if provoked is None or provoked not in error]
         assert unexpected == []
         assert self.outside() == []
+        assert self.page.evaluate(MOVING) == [], "the page goes on moving for who asked for reduced motion"
         self.page.close()
