@@ -32,7 +32,7 @@ from starlette.testclient import TestClient
 
 from api.app import create_app
 from api.limits import ApiLimits
-from benchmarks import bad_binaries, bad_texts
+from benchmarks import bad_binaries, bad_side_files, bad_texts
 from benchmarks.bad_texts import BadFile, Maker, Trap
 from twin.settings import Settings
 
@@ -102,7 +102,7 @@ class Listener:
 def bad_files(trap: Trap, count: int, seed: int, cheap_share: float = CHEAP_SHARE) -> Iterator[tuple[str, BadFile]]:
     """Make files, every kind in turn within its group; the same for the same seed. Yields the kind and the file."""
     dice = random.Random(seed)  # noqa: S311
-    read: Sequence[Maker] = (*bad_texts.READ, *bad_binaries.READ)
+    read: Sequence[Maker] = (*bad_texts.READ, *bad_binaries.READ, *bad_side_files.READ)
     at = {True: 0, False: 0}
     for _ in range(count):
         cheap = dice.random() < cheap_share

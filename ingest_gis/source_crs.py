@@ -30,6 +30,7 @@ SURE_SHARE, OTHER_SHARE = 0.6, 0.2
 FEWEST_POINTS = 3
 DEGREES = 360.0
 GEOGRAPHIC = "EPSG:4490"
+GRID_FILE = re.compile(r"(?i)PARAMETERFILE\[|\+(?:nad|geoid|xy|z)?grids=(?!@?null\b)")
 OLD_DATUMS = re.compile(r"(?i)xi.?an[ _]?(19)?80|beijing[ _]?(19)?54")
 
 
@@ -72,6 +73,18 @@ def read_declared(text: str) -> str:
     return ":".join(authority) if authority else crs.to_wkt()
 
 
+def refuse_grid_files(declared: str) -> None:
+    """Refuse a system that shifts by a grid file: the file's deliverer would name a file of this machine to be opened.
+
+    Raises UnknownCrs. Somebody at the command line may name one (--crs).
+    """
+    if GRID_FILE.search(read_crs(declared).to_wkt()):
+        raise UnknownCrs(
+            "坐标系引用了改正格网文件 (the coordinate system refers to a grid file)",
+            do="请转换为 CGCS2000 后再交, 或写明 EPSG 编号 (convert it to CGCS2000, or give an EPSG code)",
+        )
+
+
 def _refuse_old_datum(crs: CRS) -> None:
     """Refuse Xian 1980 and Beijing 1954: they lie up to 100 m and more off, and PROJ knows no exact way across."""
     base = crs.geodetic_crs
@@ -104,6 +117,8 @@ def find_source_crs(
     Raises DatumUnsure when no system puts the sample in the district without doubt and none was given or declared,
     UnknownCrs when the one given cannot be one.
     """
+    if given is None and declared is not None:
+        refuse_grid_files(declared)
     finite = points[np.isfinite(points).all(axis=1)]
     across, up = split_heights(named) if (named := given if given is not None else declared) else (None, None)
     is_given = given is not None

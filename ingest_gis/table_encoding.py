@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 
 from ingest_gis.recognise import siblings
-from ingest_gis.text_encoding import choose_encoding
+from ingest_gis.text_encoding import choose_encoding, plain_name
 from twin.errors import UnreadableDelivery
 
 DBF_LANGUAGES = {0x4D: "gb18030", 0x4E: "cp949", 0x4F: "cp950", 0x13: "cp932"}
@@ -27,11 +27,16 @@ CHINESE_RUN_BYTES = 4  # Western text has accents one or two in a row; Chinese w
 def shapefile_encoding(path: Path, given: str | None) -> str:
     """Find the encoding of a Shapefile's texts: given, .cpg, the .dbf's language byte, strict UTF-8, GB18030."""
     parts = siblings(path)
-    page = parts[".cpg"].read_text("latin-1")[:40].strip() if ".cpg" in parts else None
+    page = None
+    if ".cpg" in parts:
+        with parts[".cpg"].open("rb") as file:
+            page = file.read(40).decode("latin-1").strip()
     table = parts[".dbf"]
     with table.open("rb") as file:
         header = file.read(32)
     language = DBF_LANGUAGES.get(header[29]) if len(header) == 32 else None
+    if page and (plain_name(page) or "").startswith(("utf-16", "utf-32")):
+        page = None  # columns of bytes hold no such text; read so, any text decodes, to other letters
     return choose_encoding(dbf_texts(table), [given, page, language])
 
 

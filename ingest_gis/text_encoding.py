@@ -14,6 +14,8 @@ ALIASES = {
     "ansi 936": "gb18030", "ms936": "gb18030", "euc-cn": "gb18030", "windows-936": "gb18030",
     "65001": "utf-8", "utf8": "utf-8", "utf-8": "utf-8", "utf_8": "utf-8",
 }  # fmt: skip
+# What Python calls an encoding but nothing is ever written in; some fail in ways of their own.
+NO_ENCODINGS = frozenset({"undefined", "idna", "punycode", "unicode-escape", "raw-unicode-escape"})
 BYTE_ORDER_MARKS = (
     (codecs.BOM_UTF8, "utf-8-sig"),
     (codecs.BOM_UTF16_LE, "utf-16"),
@@ -41,7 +43,9 @@ def plain_name(name: str) -> str | None:
         return ALIASES[cleaned]
     for candidate in (cleaned, f"cp{cleaned}"):
         try:
-            return codecs.lookup(candidate).name
+            found = codecs.lookup(candidate)
+            if found._is_text_encoding and found.name not in NO_ENCODINGS:  # not zlib, hex, rot13
+                return found.name
         except (LookupError, ValueError):
             continue
     return None

@@ -39,7 +39,7 @@ def read_crs(text: str | int) -> CRS:
     """
     try:
         return CRS.from_user_input(f"EPSG:{text}" if isinstance(text, int) or str(text).isdigit() else text)
-    except CRSError as error:
+    except (CRSError, RecursionError, ValueError) as error:  # PROJJSON nested a thousand deep
         raise UnknownCrs(
             f"no coordinate reference system is known as {str(text)[:80]!r}",
             do="Give an EPSG code such as EPSG:4550, a PROJ string or WKT",

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks import bad_binaries, bad_texts
+from benchmarks import bad_binaries, bad_side_files, bad_texts
 from benchmarks.bad_texts import Trap
 from benchmarks.bad_uploads import bad_files, judge
 from tests.databases import Database
@@ -28,5 +28,5 @@ def test_the_same_seed_makes_the_same_files_of_every_kind(tmp_path: Path) -> Non
     trap = Trap(9, tmp_path / "canary.csv")
     kinds = [kind for kind, _ in bad_files(trap, 120, seed=2, cheap_share=0.5)]
     assert kinds == [kind for kind, _ in bad_files(trap, 120, seed=2, cheap_share=0.5)]
-    makers = (*bad_texts.CHEAP, *bad_texts.READ, *bad_binaries.READ)
+    makers = (*bad_texts.CHEAP, *bad_texts.READ, *bad_binaries.READ, *bad_side_files.READ)
     assert set(kinds) == {maker.__name__ for maker in makers}

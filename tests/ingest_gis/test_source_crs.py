@@ -15,11 +15,13 @@ from pyproj import CRS, Transformer
 
 from ingest_gis.angles import read_angle
 from ingest_gis.heights import ELLIPSOIDAL, read_vertical, split_heights
-from ingest_gis.source_crs import find_source_crs, read_declared, to_metres
+from ingest_gis.source_crs import find_source_crs, read_declared, refuse_grid_files, to_metres
+from ingest_gis.text_encoding import plain_name
 from ingest_gis.zones import into_one_zone
 from tests.databases import Database
 from tests.ingest_gis.delivered_rows import EAST, NORTH, Row, asset_rows, lonlat, take, write_csv, write_places
 from tests.ingest_gis.format_files import write
+from twin.crs import read_crs
 from twin.errors import DatumUnsure, UnknownCrs
 
 # A local system as a city's survey office has one: its own meridian, false origin, no code.
@@ -66,6 +68,31 @@ def test_old_datums_are_refused_with_the_reason(text: str) -> None:
 def test_an_old_datum_with_its_parameters_is_taken() -> None:
     text = "+proj=tmerc +lat_0=0 +lon_0=123 +k=1 +x_0=500000 +y_0=0 +a=6378140 +b=6356755.288 +towgs84=1,2,3,0,0,0,0"
     assert read_declared(text) == text
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "+proj=longlat +ellps=krass +nadgrids=/dev/stdin",
+        "+proj=longlat +datum=WGS84 +geoidgrids=/etc/hosts +vunits=m",
+        'GEOGCS["x",DATUM["d",SPHEROID["s",6378137,298.257],EXTENSION["PROJ4_GRIDS","/etc/hosts"]],'
+        'PRIMEM["Greenwich",0],UNIT["degree",0.0174532925199433]]',
+    ],
+)
+def test_a_file_does_not_name_a_grid_to_be_opened_here(text: str) -> None:
+    with pytest.raises(UnknownCrs, match="格网"):
+        found(np.array([[121.6, 37.38]]), declared=text)
+
+
+def test_no_grid_is_no_grid() -> None:
+    refuse_grid_files(CRS.from_epsg(3857).to_wkt("WKT1_GDAL"))  # says +nadgrids=@null
+    with pytest.raises(UnknownCrs):
+        read_crs('{"type": "ProjectedCRS", "x": ' + "[" * 50_000)
+
+
+@pytest.mark.parametrize("name", ["zlib", "rot13", "undefined", "unicode_escape", "hex", "no such"])
+def test_what_is_no_encoding_of_text_is_none(name: str) -> None:
+    assert plain_name(name) is None
 
 
 def test_zone_numbers_of_both_zones_in_one_file() -> None:
