@@ -69,7 +69,7 @@ def running_cluster() -> Iterator[Settings]:
         if server.start(settings, server_options=SERVER_OPTIONS):
             upgrade(settings)
             with server.connect(settings, "admin", database="postgres", autocommit=True) as connection:
-                connection.execute(f"CREATE DATABASE {TEMPLATE} TEMPLATE {server.DATABASE}")
+                connection.execute(f"CREATE DATABASE {TEMPLATE} TEMPLATE {server.DATABASE} STRATEGY FILE_COPY")
     try:
         yield settings
     finally:
@@ -84,11 +84,14 @@ def running_cluster() -> Iterator[Settings]:
 
 @contextmanager
 def fresh_database(cluster: Settings, data_dir: Path) -> Iterator[Database]:
-    """Copy the migrated template; the copy is dropped at the end, whoever is still connected."""
+    """Copy the migrated template; the copy is dropped at the end, whoever is still connected.
+
+    File by file: page by page through the log, PostgreSQL's usual way, takes four times the processor time.
+    """
     name = f"test_{os.getpid()}_{next(numbers)}"
     with server.connect(cluster, "admin", database="postgres", autocommit=True) as connection:
         connection.execute(
-            sql.SQL("CREATE DATABASE {} OWNER twin_owner TEMPLATE {}").format(
+            sql.SQL("CREATE DATABASE {} OWNER twin_owner TEMPLATE {} STRATEGY FILE_COPY").format(
                 sql.Identifier(name), sql.Identifier(TEMPLATE)
             )
         )
