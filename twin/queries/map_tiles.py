@@ -96,7 +96,7 @@ def whole_statement(asked: TileAsked) -> str:
 WITH room AS MATERIALIZED (SELECT coalesce({guess} <= %(limit)s, true) AS roomy)
 SELECT ST_AsMVT(t, '{asked.collection}', 4096, 'geom', 'id'), count(*), (SELECT roomy FROM room)
 FROM (SELECT {_drawn(layer, asked.z)} FROM {layer.table} f {layer.join}
-      WHERE (SELECT roomy FROM room) AND {_inside(asked)} ORDER BY f.{layer.key} LIMIT %(limit)s + 1) t"""
+      WHERE (SELECT roomy FROM room) AND {_inside(asked)} LIMIT %(limit)s + 1) t"""
 
 
 def thinned_statement(asked: TileAsked) -> str:
@@ -107,13 +107,12 @@ def thinned_statement(asked: TileAsked) -> str:
     layer = LAYERS[asked.collection]
     return f"""
 WITH found AS MATERIALIZED (
-  SELECT {layer.key}, {layer.columns}, geom FROM {layer.table} f WHERE {_inside(asked)}
-), shown AS MATERIALIZED (
-  SELECT * FROM found ORDER BY {layer.key} * 2654435761 %% 4294967296, {layer.key} LIMIT %(limit)s
-)
-SELECT (SELECT ST_AsMVT(t, '{asked.collection}', 4096, 'geom', 'id') FROM (
-          SELECT {_drawn(layer, asked.z)} FROM shown f {layer.join} ORDER BY f.{layer.key}) t),
-       (SELECT count(*) FROM shown), (SELECT count(*) FROM found)"""
+  SELECT {layer.key} * 2654435761 %% 4294967296 AS turn, {layer.key}, {layer.columns}, geom
+  FROM {layer.table} f WHERE {_inside(asked)}
+), last AS MATERIALIZED (SELECT turn FROM found ORDER BY turn OFFSET %(limit)s - 1 LIMIT 1)
+SELECT ST_AsMVT(t, '{asked.collection}', 4096, 'geom', 'id'), count(*), (SELECT count(*) FROM found)
+FROM (SELECT {_drawn(layer, asked.z)} FROM found f {layer.join}
+      WHERE turn <= coalesce((SELECT turn FROM last), 4294967296)) t"""
 
 
 # What the totals say of a square, less what they say of its fine squares in which something was written since, and
