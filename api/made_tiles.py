@@ -6,18 +6,17 @@ import hashlib
 import zlib
 from collections.abc import Callable
 from dataclasses import replace
-from functools import partial
-from typing import Any
 
 import anyio
-import psycopg
 
 from api.dependencies import Services
 from api.kept_tiles import KeptTile
-from twin.queries.map_tiles import MOST_FEATURES, Tile, TileAsked, check_asked, vector_tile
+from twin.queries.asset_tiles import Assets
+from twin.queries.map_tiles import MOST_FEATURES, Tile, TileAsked, check_asked, draw_tile, read_tile
 
 MOST_PACKED_BYTES = 300_000
 PACKED_IN_PLACE = 64_000  # more is packed in a thread
+DRAWN_IN_PLACE = 500  # more assets are drawn in a thread
 ROOM = 0.95
 GZIP = 16 + zlib.MAX_WBITS
 LEVEL = 2  # half the time of 5, for tiles that are 8 % larger
@@ -53,21 +52,30 @@ async def tile_for(services: Services, asked: TileAsked, *, packed: bool) -> tup
 
 
 async def _make(services: Services, asked: TileAsked, packed: bool) -> KeptTile:
-    limit, srid = MOST_FEATURES, services.settings.city.working_srid
+    limit = MOST_FEATURES
+    read = await _read(services, asked)
     while True:
-        one = replace(asked, limit=limit)
-        made = await services.quick.ask(partial(_read, asked=one, srid=srid))
+        made = read if isinstance(read, Tile) else await _drawn(read, replace(asked, limit=limit))
         # What is small enough as it is need not be packed to know that; most who ask take it packed.
         small = await _away(pack, made.body) if packed or len(made.body) > MOST_PACKED_BYTES else None
         if small is None or len(small) <= MOST_PACKED_BYTES or made.shown <= 1:
             break
         limit = max(1, int(made.shown * MOST_PACKED_BYTES / len(small) * ROOM))
+        if isinstance(read, Tile):
+            read = await _read(services, replace(asked, limit=limit))
     etag = f'"{hashlib.sha256(made.body).hexdigest()[:32]}"'
     return KeptTile(etag, made.shown, made.found, None if packed else made.body, small if packed else None)
 
 
-async def _read(cursor: psycopg.AsyncCursor[Any], asked: TileAsked, srid: int) -> Tile:
-    return await vector_tile(cursor, asked, srid)
+async def _read(services: Services, asked: TileAsked) -> Tile | Assets:
+    srid = services.settings.city.working_srid
+    return await services.quick.ask(lambda cursor: read_tile(cursor, asked, srid))
+
+
+async def _drawn(assets: Assets, asked: TileAsked) -> Tile:
+    if len(assets) < DRAWN_IN_PLACE:
+        return draw_tile(asked, assets)
+    return await anyio.to_thread.run_sync(draw_tile, asked, assets)
 
 
 async def _in_both_forms(tile: KeptTile) -> KeptTile:

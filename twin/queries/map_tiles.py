@@ -17,6 +17,8 @@ import psycopg
 from twin.crs import LonLat
 from twin.errors import NotFound
 from twin.queries.about_how_many import about_in_box
+from twin.queries.asset_tiles import COLUMNS, MOST_ROWS, Assets, assets_of, draw
+from twin.queries.tile_encoder import Frame
 from twin.queries.tile_grid import EVERYWHERE, Squares, check_tile, tile_at, tile_box, tile_squares
 
 MOST_FEATURES = 10_000
@@ -175,6 +177,11 @@ class TileAsked:
     limit: int = MOST_FEATURES
 
     @property
+    def comes_in_columns(self) -> bool:
+        """Say whether its assets are read and drawn here: so many that the database would take longer to draw them."""
+        return self.collection == "assets" and COUNTS_BELOW_ZOOM <= self.z < GUESSED_BELOW_ZOOM
+
+    @property
     def is_counted(self) -> bool:
         """Say whether the tile tells counts instead of single things."""
         return self.z < COUNTS_BELOW_ZOOM and self.collection in ("assets", "buildings")
@@ -213,7 +220,7 @@ def _counts(asked: TileAsked, srid: int) -> tuple[str, dict[str, Any]]:
 
 
 def tile_statement(asked: TileAsked, srid: int) -> tuple[str, dict[str, Any]]:
-    """Give the statement that makes a tile with room in it for all, and its bound values. srid: the working CRS.
+    """Give the statement that is asked first for a tile, and its bound values. srid: the working CRS.
 
     Raises NotFound for an unknown collection, BadInput for a tile that cannot be.
     """
@@ -221,6 +228,8 @@ def tile_statement(asked: TileAsked, srid: int) -> tuple[str, dict[str, Any]]:
     if asked.is_counted:
         text, more = _counts(asked, srid)
         return text, {"z": asked.z, "x": asked.x, "y": asked.y, "classes": list(asked.classes)} | more
+    if asked.comes_in_columns:
+        return columns_statement(asked), _bound(asked) | {"most_rows": MOST_ROWS}
     return whole_statement(asked), _bound(asked)
 
 
@@ -235,20 +244,45 @@ def _bound(asked: TileAsked) -> dict[str, Any]:
     return values | dict(zip(sides, tile_box(asked.z, asked.x, asked.y, 0.0), strict=True))
 
 
-async def vector_tile(cursor: psycopg.AsyncCursor[Any], asked: TileAsked, srid: int) -> Tile:
-    """Make one tile. cursor: binary, best of a connection that keeps plans. srid: the working CRS.
+def columns_statement(asked: TileAsked) -> str:
+    """Write the statement that reads a tile's assets as columns (twin.queries.asset_tiles)."""
+    guess = about_in_box("twin.asset", _BOX)
+    return f"""
+WITH room AS MATERIALIZED (SELECT coalesce({guess} <= %(most_rows)s, true) AS roomy)
+{COLUMNS.format(inside=_inside(asked))}"""
 
+
+async def read_tile(cursor: psycopg.AsyncCursor[Any], asked: TileAsked, srid: int) -> Tile | Assets:
+    """Read one tile, or the assets that are still to be drawn in it (draw_tile).
+
+    cursor: binary, best of a connection that keeps plans. srid: the working CRS.
     Raises NotFound for an unknown collection, BadInput for a tile that cannot be.
     """
     text, values = tile_statement(asked, srid)
-    if asked.is_counted or asked.limit == MOST_FEATURES:
+    if asked.is_counted or asked.comes_in_columns or asked.limit == MOST_FEATURES:
         await cursor.execute(text, values, prepare=True)
-        body, shown, whole = await cursor.fetchone() or (b"", 0, True)
-        if asked.is_counted or (whole and shown <= asked.limit):
-            return Tile(bytes(body), shown, shown)
+        row = await cursor.fetchone()
+        assert row is not None  # noqa: S101 - an aggregate always gives a row
+        if asked.comes_in_columns:
+            if (assets := assets_of(row)) is not None:
+                return assets
+        elif asked.is_counted or (row[2] and row[1] <= asked.limit):
+            return Tile(bytes(row[0]), row[1], row[1])
     await cursor.execute(thinned_statement(asked), values, prepare=True)
     body, shown, found = await cursor.fetchone() or (b"", 0, 0)
     return Tile(bytes(body), shown, found)
+
+
+def draw_tile(asked: TileAsked, assets: Assets) -> Tile:
+    """Draw the assets of a tile, at most asked.limit of them."""
+    body, shown = draw(assets, Frame(*tile_box(asked.z, asked.x, asked.y, 0.0)), asked.limit)
+    return Tile(body, shown, len(assets))
+
+
+async def vector_tile(cursor: psycopg.AsyncCursor[Any], asked: TileAsked, srid: int) -> Tile:
+    """Make one tile (read_tile, draw_tile)."""
+    read = await read_tile(cursor, asked, srid)
+    return read if isinstance(read, Tile) else draw_tile(asked, read)
 
 
 def codes(given: Sequence[str]) -> tuple[str, ...]:
