@@ -86,9 +86,9 @@ def assets_of(row: Columns) -> Assets | None:
         return None
     if not count:
         none = np.zeros(0, np.int64)
-        return Assets(none, none, [], [], [], np.zeros(0, np.uint8), none, none, none, {})
-    texts = [column.split(SEPARATOR) for column in (codes, states, names)]
-    if any(len(column) != count for column in texts):
+        return Assets(none, none, [], [], [], np.zeros(0, np.uint8), none, none, np.zeros(0, np.uint32), {})
+    code, state, name = (column.split(SEPARATOR) for column in (codes, states, names))
+    if not len(code) == len(state) == len(name) == count:
         return None
     bytes_of = np.frombuffer(ewkb, np.uint8)
     size = np.frombuffer(sizes, ">i4").astype(np.int64)
@@ -97,7 +97,7 @@ def assets_of(row: Columns) -> Assets | None:
     if not np.isin(types, DRAWN).all():
         return None
     keys, of_class = np.frombuffer(ids, ">i8").astype(np.int64), np.frombuffer(class_ids, ">i2").astype(np.int64)
-    return Assets(keys, of_class, *texts, bytes_of, begin, size, types, _classes(classes))
+    return Assets(keys, of_class, code, state, name, bytes_of, begin, size, types, _classes(classes))
 
 
 @lru_cache(maxsize=4)
@@ -152,8 +152,8 @@ def _shapes(assets: Assets, chosen: Numbers, frame: Frame) -> tuple[Shapes, Numb
 
 def _read(ewkb: npt.NDArray[np.uint8], at: Numbers, kind: str, count: int = 1) -> npt.NDArray[Any]:
     """Read so many numbers of a kind from each of N places; (N, count)."""
-    size = np.dtype(kind).itemsize * count
-    return ewkb[at[:, None] + np.arange(size)].view(kind)
+    found: npt.NDArray[Any] = ewkb[at[:, None] + np.arange(np.dtype(kind).itemsize * count)].view(kind)
+    return found
 
 
 def _properties(assets: Assets, chosen: Numbers) -> list[Property]:
