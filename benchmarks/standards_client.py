@@ -1,33 +1,50 @@
-"""A lean HTTP client for measuring: kept connections, and of an answer only where it ends is read."""
+"""Lean HTTP clients for measuring: wrk where questions may repeat, else one that reads only where an answer ends."""
 
 from __future__ import annotations
 
 import asyncio
+import json
+import shutil
+import subprocess
+import tempfile
 import time
 from dataclasses import dataclass
 from urllib.parse import urlsplit
 
 import psutil
 
+WRK = shutil.which("wrk") or ""
+WRK_SCRIPT = """
+local paths, at = {%s}, 0
+function request()
+  at = at %% #paths + 1
+  return wrk.format("GET", paths[at])
+end
+function done(summary, latency, requests)
+  local e = summary.errors
+  io.write(string.format('SUMMARY{"requests": %%d, "us": %%d, "bytes": %%d, "p50": %%f, "p99": %%f, "bad": %%d}',
+    summary.requests, summary.duration, summary.bytes, latency:percentile(50), latency:percentile(99),
+    e.connect + e.read + e.write + e.status + e.timeout))
+end
+"""
+
 
 @dataclass(frozen=True)
 class Run:
-    """What some requests took: wall seconds of each (sorted), of all; processor seconds of server and database."""
+    """What some requests took: how many, wall seconds of all, processor seconds of server and database, bytes."""
 
-    seconds: list[float]
+    count: int
     wall_s: float
     server_s: float
     database_s: float
     bytes: int
+    p50_ms: float
+    p99_ms: float
 
     @property
     def per_s(self) -> float:
         """Give requests a second."""
-        return len(self.seconds) / self.wall_s
-
-    def at(self, share: float) -> float:
-        """Give the milliseconds that so large a share of the requests keeps."""
-        return self.seconds[min(len(self.seconds) - 1, int(len(self.seconds) * share))] * 1000
+        return self.count / self.wall_s
 
 
 def process_at(url: str) -> psutil.Process | None:
@@ -65,17 +82,36 @@ class Backends:
         return float(total)
 
 
-def run(url: str, paths: list[str], clients: int, database: Backends) -> Run:
+def run(url: str, paths: list[str], clients: int, database: Backends, *, repeat_s: float = 0.0) -> Run:
     """Ask all paths, shared among so many clients; each client asks again as soon as it is answered.
 
-    Raises RuntimeError when an answer is neither 200 nor 204.
+    repeat_s: ask them again and again for so long, with wrk where it is installed (Debian package wrk): it takes a
+    tenth of the processor's time of the client here. Raises RuntimeError when an answer is neither 200 nor 204.
     """
     process = process_at(url)
     server_before, database_before = _spent(process), database.spent()
-    started = time.perf_counter()
-    seconds, size = asyncio.run(_all(url, paths, clients))
-    wall = time.perf_counter() - started
-    return Run(sorted(seconds), wall, _spent(process) - server_before, database.spent() - database_before, size)
+    if repeat_s and WRK:
+        count, wall, size, p50_ms, p99_ms = _with_wrk(url, paths, clients, repeat_s)
+    else:
+        started = time.perf_counter()
+        seconds, size = asyncio.run(_all(url, paths, clients))
+        count, wall = len(seconds), time.perf_counter() - started
+        p50_ms, p99_ms = (sorted(seconds)[min(count - 1, int(count * share))] * 1000 for share in (0.5, 0.99))
+    server_s, database_s = _spent(process) - server_before, database.spent() - database_before
+    return Run(count, wall, server_s, database_s, size, p50_ms, p99_ms)
+
+
+def _with_wrk(url: str, paths: list[str], clients: int, seconds: float) -> tuple[int, float, int, float, float]:
+    """Give requests, seconds, bytes, p50 and p99 in milliseconds."""
+    with tempfile.NamedTemporaryFile("w", suffix=".lua") as script:
+        script.write(WRK_SCRIPT % ",\n".join(json.dumps(path) for path in paths))
+        script.flush()
+        command = [WRK, "-t1", f"-c{clients}", f"-d{seconds:.0f}s", "--timeout", "20s", "-s", script.name, url]
+        done = subprocess.run(command, capture_output=True, text=True, check=True)
+    said = json.loads(done.stdout.split("SUMMARY", 1)[1])
+    if said["bad"]:
+        raise RuntimeError(f"{paths[0]}: {said['bad']} answers were no answers")
+    return said["requests"], said["us"] / 1e6, said["bytes"], said["p50"] / 1000, said["p99"] / 1000
 
 
 async def _all(url: str, paths: list[str], clients: int) -> tuple[list[float], int]:
