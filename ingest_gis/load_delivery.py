@@ -28,7 +28,7 @@ from ingest_gis.seal_rows import WITH_PRIVATE
 from ingest_gis.source_crs import SourceCrs
 from ingest_gis.vanished import end_vanished, find_vanished, refuse_too_many
 from twin.actions.set_aside_indexes import CAN_BE_SET_ASIDE, indexes_aside
-from twin.personal.keyring import keys_to_seal
+from twin.personal.keyring import keys_to_load
 from twin.session import Actor
 from twin.settings import Settings
 
@@ -123,7 +123,7 @@ class DeliveryLoad:
         delivery = self.delivery
         way = [delivery.fingerprint(), delivery.mapping.target, delivery.department_id, version("city-digital-twin")]
         # Whoever can guess a row of a person must not be able to try it against the hashes in the public tables.
-        secret = keys_to_seal(self.connection).derived("rows") if delivery.mapping.target in WITH_PRIVATE else b""
+        secret = keys_to_load(self.connection).derived("rows") if delivery.mapping.target in WITH_PRIVATE else b""
         digest = hashlib.blake2b(orjson.dumps(way, option=orjson.OPT_SORT_KEYS), digest_size=8, key=secret).digest()
         return int.from_bytes(digest)
 

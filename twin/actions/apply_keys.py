@@ -12,6 +12,7 @@ from typing import Any
 import orjson
 import psycopg
 
+from twin.actions.rotate_index import hash_anew
 from twin.cluster import server
 from twin.personal.keyring import Keyring, bound_to, keys_to_seal
 from twin.personal.private_rows import entity_facts, record_facts, write_document
@@ -76,6 +77,7 @@ def apply_keys(settings: Settings, progress: Progress = lambda *_: None) -> Coun
             _seal_table(connection, keys, table, done, progress)
         _seal_subject_keys(connection, keys, done, progress)
         _seal_versions(connection, keys, done, progress)
+        hash_anew(connection, keys, done, progress)
         for table in KEYS:
             connection.execute(f"ALTER TABLE private.{table} VALIDATE CONSTRAINT {table}_is_sealed".encode())
         if any(reason.endswith("in clear") for reason in done):

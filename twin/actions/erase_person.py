@@ -25,7 +25,7 @@ from twin.personal.erased_files import files_about
 from twin.personal.keyring import Keyring, bound_to, keys_of
 from twin.personal.ledger import Erased, Erasure, Known, append, ledger_path, read_ledger
 from twin.personal.subject_keys import seal_words_at_once
-from twin.personal.values import mac_of
+from twin.personal.values import macs_of
 from twin.session import Actor, transaction
 from twin.settings import Settings
 
@@ -36,6 +36,11 @@ FROM twin.entity e JOIN private.entity p USING (entity_id)
 WHERE e.code = ANY (%(codes)s) OR p.id_mac = ANY (%(ids)s) OR p.key_mac = ANY (%(keys)s)
    OR p.phone_mac = ANY (%(phones)s)
 """
+ALL_ENTITIES = """
+SELECT e.entity_id, e.code, e.public_name_zh IS NOT NULL, p.sealed, p.key_mac, p.id_mac
+FROM twin.entity e JOIN private.entity p USING (entity_id)
+"""
+ALL_OLD_ENTITIES = "SELECT DISTINCT row_id FROM history.private_version WHERE table_name = 'entity'"
 ALL_CODES = "SELECT code FROM twin.entity"
 OLD_ENTITIES = """
 SELECT DISTINCT row_id FROM history.private_version WHERE table_name = 'entity' AND old_row IS NOT NULL
@@ -215,10 +220,13 @@ def _find_entities(cursor: psycopg.Cursor[Any], keys: Keyring, known: Known, of:
     """Find the person's rows, present and past, and learn what they say."""
     codes = set(known.codes)
     if of is not None and of.codes:
-        codes |= {code for (code,) in cursor.execute(ALL_CODES) if mac_of(keys, "code", code) in of.codes}
+        codes |= {code for (code,) in cursor.execute(ALL_CODES) if macs_of(keys, "code", code) & of.codes}
     erasure = of or known.erasure(keys)
     numbers = {"ids": list(erasure.ids), "keys": list(erasure.keys), "phones": [phone for phone, _ in erasure.people]}
     rows = cursor.execute(FIND_ENTITY, {"codes": list(codes), **numbers}).fetchall()
+    looks_everywhere = of is not None and bool(keys.older)  # the entry may be older than the rows' hashes
+    if looks_everywhere:
+        rows = cursor.execute(ALL_ENTITIES).fetchall()
     for number, code, is_public, sealed, key_mac, id_mac in rows:
         document = open_document(keys, "private.entity", number, sealed)
         by_number = code in codes or id_mac in erasure.ids or key_mac in erasure.keys
@@ -233,7 +241,8 @@ def _find_entities(cursor: psycopg.Cursor[Any], keys: Keyring, known: Known, of:
         if not is_public:
             done.persons.add(number)
     texts = {name: ["\\x" + mac.hex() for mac in macs] for name, macs in numbers.items()}
-    was = {row[0] for row in cursor.execute(OLD_ENTITIES, texts).fetchall()}
+    old = cursor.execute(ALL_OLD_ENTITIES) if looks_everywhere else cursor.execute(OLD_ENTITIES, texts)
+    was = {row[0] for row in old.fetchall()}
     for number, sealed in cursor.execute(ENTITY_VERSIONS, ([*done.entities, *was],)).fetchall():
         document = open_document(keys, "private.entity", number, bytes.fromhex(sealed[2:]))
         if number in done.entities or Erased([erasure]).mentions(keys, document):

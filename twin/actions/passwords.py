@@ -87,13 +87,15 @@ def seal_code_secret(keys: Keyring, account_id: int, secret: str) -> str:
 def open_code_secret(keys: Keyring, account_id: int, sealed: str) -> str:
     """Decrypt an authenticator's secret. Raises KeysMissing when it was sealed with other keys, moved or changed."""
     raw, place = base64.b64decode(sealed), f"access.account/{account_id}".encode()
-    try:
-        return AESGCM(keys.derived("totp")).decrypt(raw[:NONCE_BYTES], raw[NONCE_BYTES:], place).decode()
-    except InvalidTag as error:
-        raise KeysMissing(
-            "第二因子是用别的密钥封存的 (the second factor was sealed with other keys)",
-            do="twin key, 或重置: twin user totp NAME (put the keys back, or reset it)",
-        ) from error
+    for ring in keys.rings():
+        try:
+            return AESGCM(ring.derived("totp")).decrypt(raw[:NONCE_BYTES], raw[NONCE_BYTES:], place).decode()
+        except InvalidTag:
+            continue
+    raise KeysMissing(
+        "第二因子是用别的密钥封存的 (the second factor was sealed with other keys)",
+        do="twin key, 或重置: twin user totp NAME (put the keys back, or reset it)",
+    )
 
 
 def code_uri(secret: str, name: str, city: str) -> str:

@@ -79,7 +79,10 @@ def whose_copy(keys: Keyring, exports: Iterable[tuple[str, str, str]], path: Pat
     Raises BadInput for a file without the rows' ids.
     """
     rows, codes = _read(path)
-    found = [(Mark(keys, export_id).likeness(rows, codes), export_id, who, at) for export_id, who, at in exports]
+    found = [
+        (max(Mark(ring, export_id).likeness(rows, codes) for ring in keys.rings()), export_id, who, at)
+        for export_id, who, at in exports
+    ]
     return sorted((item for item in found if item[0] >= SURE), reverse=True)
 
 

@@ -42,12 +42,25 @@ def make() -> None:
 
 
 @app.command(epilog="Example: twin key rotate && twin key apply")
-def rotate() -> None:
+def rotate(
+    index: Annotated[
+        bool, typer.Option("--index", help="Change the index key instead: that of the hashes persons are found by.")
+    ] = False,
+) -> None:
     """Add a new data key and seal with it from now on. `twin key apply` then seals anew what the old one has sealed.
 
+    With --index it is the index key; until `twin key apply` has hashed everything anew, persons are found under both,
+    and personal data is not taken in.
     更换密钥。
     """
+    from twin.actions.rotate_index import begin_rotation
     from twin.personal.keyring import rotate_keys
+
+    if index:
+        ring = begin_rotation(read_settings())
+        typer.echo(f"启用新索引密钥 index key in use: {ring.index_id}")
+        typer.echo("请另存密钥文件, 再运行 keep a copy of the key file, then run: twin key apply")
+        return
 
     keys = rotate_keys(read_settings().keys_path)
     typer.echo(f"启用新密钥 key in use: {keys.active.hex()}")
@@ -75,6 +88,7 @@ def status(as_json: Annotated[bool, typer.Option("--json", help="One JSON object
     查看密钥。
     """
     from twin.actions.apply_keys import is_anything_clear, keys_in_use
+    from twin.actions.rotate_index import is_unfinished
     from twin.personal.keyring import read_keys
 
     settings = read_settings()
@@ -88,6 +102,8 @@ def status(as_json: Annotated[bool, typer.Option("--json", help="One JSON object
         "keys": [{"id": name, "made_at": key.made_at, "rows": used.get(name, 0)} for name, key in keys.items()],
         "missing": [{"id": name, "rows": used[name]} for name in missing],
         "in_clear": is_anything_clear(settings),
+        "index": read_keys(settings.keys_path).index_id,
+        "index_unfinished": is_unfinished(settings),
     }
     if as_json:
         typer.echo(json.dumps(facts, ensure_ascii=False))
@@ -100,6 +116,8 @@ def status(as_json: Annotated[bool, typer.Option("--json", help="One JSON object
             typer.secho(f"{name}  缺失 missing: {used[name]} 行打不开 rows cannot be opened", fg=typer.colors.RED)
         if facts["in_clear"]:
             typer.secho("还有明文 something stands in clear: twin key apply", fg=typer.colors.RED)
+        if facts["index_unfinished"]:
+            typer.secho("索引密钥更换未完成 the change of the index key is not finished: twin key apply", fg="red")
     if missing:
         raise typer.Exit(1)
 

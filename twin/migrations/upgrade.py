@@ -16,6 +16,7 @@ from sqlalchemy.pool import NullPool
 
 from twin.actions.apply_keys import apply_keys, is_anything_clear
 from twin.actions.erase_person import apply_ledger
+from twin.actions.rotate_index import is_unfinished
 from twin.cluster.bootstrap import ensure_database
 from twin.cluster.server import connect, dsn, unavailable
 from twin.errors import DatabaseTooNew, DatabaseUnavailable, NoSpace
@@ -124,7 +125,7 @@ def upgrade(settings: Settings, target: str = "head") -> DatabaseVersion:
         if error.sqlstate is None or error.sqlstate.startswith(("08", "57P")):  # connection lost, server going down
             raise unavailable(settings, error) from error
         raise
-    if is_anything_clear(settings):
+    if is_anything_clear(settings) or is_unfinished(settings):
         apply_keys(settings)
     apply_ledger(settings)
     return before

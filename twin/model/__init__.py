@@ -8,7 +8,7 @@ from twin.model.base import Base
 from twin.model.buildings import Building, BuildingModel
 from twin.model.catalogue import AssetClass, ClassCode, EntityType, EventClass, HandlingLimit
 from twin.model.class_words import ClassWord, UnmappedClass
-from twin.model.entities import Entity, PrivateEntity
+from twin.model.entities import Entity, IndexKey, PrivateEntity
 from twin.model.events import Event
 from twin.model.exports import Export
 from twin.model.history import AppliedErasure, AuditEntry, PrivateVersion, PutAway, SubjectKey, Version
@@ -61,6 +61,7 @@ __all__ = [
     "GridSuccession",
     "HandlingLimit",
     "HanziInitial",
+    "IndexKey",
     "Job",
     "Link",
     "LinkPart",

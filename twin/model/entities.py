@@ -39,6 +39,17 @@ class Entity(Base):
     valid_to: Mapped[datetime | None]
 
 
+class IndexKey(Base):
+    """Under which index key the keyed hashes stand, and how far a change to another has come (one row or none)."""
+
+    __tablename__ = "index_key"
+    __table_args__ = {"schema": "private"}  # noqa: RUF012
+
+    only_row: Mapped[bool] = mapped_column(primary_key=True, server_default=FetchedValue())
+    key_id: Mapped[str]
+    past: Mapped[Json] = mapped_column(server_default=FetchedValue())
+
+
 class PrivateEntity(Base):
     """Names, numbers, phones, sealed; seen by whom they concern. *_mac: keyed hashes for exact search."""
 

@@ -1,7 +1,8 @@
 """The keys of personal data: one file outside the database, read by the processes that load and answer.
 
-The file holds data keys (AES-256, each with an id, one of them in use) and one index key, from which the keyed hashes
-(HMAC-SHA-256) for exact search, linking and erasure are derived. It never goes into a backup of the database.
+The file holds data keys (AES-256, each with an id, one of them in use) and the index key, from which the keyed hashes
+(HMAC-SHA-256) for exact search, linking and erasure are derived, with those before it. It never goes into a backup of
+the database.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ import os
 import secrets
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from functools import lru_cache
 from pathlib import Path
@@ -28,6 +29,8 @@ from twin.errors import BadInput, Conflict, KeysMissing
 
 VERSION = b"\x01"
 KEY_ID_BYTES, NONCE_BYTES, KEY_BYTES, MAC_BYTES = 4, 12, 32, 16
+CHAINED = "key"
+HOLD_INDEX_KEY = "SELECT pg_advisory_lock_shared(hashtext('twin.index_key'))"
 HEAD = 1 + KEY_ID_BYTES + NONCE_BYTES
 
 
@@ -48,6 +51,16 @@ class Keyring:
     keys: tuple[DataKey, ...]
     active: bytes
     index: bytes = field(repr=False)
+    older: tuple[bytes, ...] = field(default=(), repr=False)  # index keys of before, the last first
+
+    @property
+    def index_id(self) -> str:
+        """Name the index key in use, without saying anything of it."""
+        return self.derived("name")[:4].hex()
+
+    def rings(self) -> list[Keyring]:
+        """Give a ring for each index key there has been, that in use first: what was hashed under any is found."""
+        return [self, *(replace(self, index=one, older=self.older[at + 1 :]) for at, one in enumerate(self.older))]
 
     def seal(self, text: bytes, bound_to: bytes) -> bytes:
         """Encrypt with AES-256-GCM. bound_to: associated data, table and row: moved elsewhere it no longer opens.
@@ -75,8 +88,17 @@ class Keyring:
             raise BadInput("what is sealed here was changed, or belongs to another row") from error
 
     def mac(self, field_name: str, value: str) -> bytes:
-        """Give the keyed hash of a value, 16 bytes: equal values of a field have equal ones, nobody else can tell."""
+        """Give the keyed hash of a value, 16 bytes: equal values of a field have equal ones, nobody else can tell.
+
+        A deliverer's key stands nowhere but in its hash: another index key hashes the hash of before (see `next_mac`).
+        """
+        if field_name == CHAINED and self.older:
+            return self.next_mac(self.rings()[1].mac(field_name, value))
         return hmac.digest(self.derived(field_name), value.encode(), "sha256")[:MAC_BYTES]
+
+    def next_mac(self, mac: bytes) -> bytes:
+        """Give the keyed hash of a deliverer's key from the one under the index key before."""
+        return hmac.digest(self.derived(CHAINED), mac, "sha256")[:MAC_BYTES]
 
     def macs(self, field_name: str, values: Sequence[bytes]) -> list[bytes]:
         """Give the keyed hashes of many values."""
@@ -147,6 +169,19 @@ def rotate_keys(path: Path) -> Keyring:
     return read_keys(path)
 
 
+def rotate_index_key(path: Path) -> Keyring:
+    """Hash with a new index key from now on (twin.actions.rotate_index calls this); the ones before are kept.
+
+    The erasure ledger, which says who was erased, can only be read with the key it was written under.
+    """
+    read_keys(path)
+    content = json.loads(path.read_text(encoding="ascii"))
+    content["older_indexes"] = [content["index"], *content.get("older_indexes", ())]
+    content["index"] = _text(secrets.token_bytes(KEY_BYTES))
+    _write(path, content)
+    return read_keys(path)
+
+
 def drop_keys(path: Path, key_ids: Sequence[bytes]) -> Keyring:
     """Take data keys out that nothing is sealed with any more. Raises BadInput for the one in use."""
     keys = read_keys(path)
@@ -181,7 +216,8 @@ def _parsed(path: Path, changed_ns: int, inode: int) -> Keyring:
         keys = tuple(
             DataKey(bytes.fromhex(key["id"]), str(key["made_at"]), _bytes(key["secret"])) for key in content["keys"]
         )
-        ring = Keyring(path, keys, bytes.fromhex(content["active"]), _bytes(content["index"]))
+        older = tuple(_bytes(one) for one in content.get("older_indexes", ()))
+        ring = Keyring(path, keys, bytes.fromhex(content["active"]), _bytes(content["index"]), older)
     except (ValueError, KeyError, TypeError) as error:
         raise BadInput("the key file cannot be read", where=str(path)) from error
     if ring.active not in {key.key_id for key in keys}:
@@ -263,6 +299,31 @@ def keys_to_seal(connection: psycopg.Connection[Any]) -> Keyring:
         except Conflict:  # another process was faster
             return read_keys(path)
     return read_keys(path)
+
+
+def keys_to_load(connection: psycopg.Connection[Any]) -> Keyring:
+    """Give the keys to seal and hash many rows with; as long as the connection is open, the index key stays what it is.
+
+    Raises Conflict while hashes are being changed to another index key: rows would be taken for new ones. KeysMissing.
+    """
+    with connection.transaction():
+        connection.execute(HOLD_INDEX_KEY)
+        keys = keys_to_seal(connection)
+        if not is_hashed(connection, keys):
+            connection.execute("SELECT pg_advisory_unlock_shared(hashtext('twin.index_key'))")
+            raise Conflict(
+                "索引密钥正在更换, 暂不收个人数据 (the index key is being changed; no personal data is taken in yet)",
+                do="twin key apply",
+            )
+    return keys
+
+
+def is_hashed(connection: psycopg.Connection[Any], keys: Keyring) -> bool:
+    """Tell whether all keyed hashes of a database stand under the index key in use."""
+    if not keys.older:
+        return True
+    row = connection.execute("SELECT key_id, past FROM private.index_key").fetchone()
+    return row is not None and row[0] == keys.index_id and not row[1]
 
 
 def is_anything_sealed(connection: psycopg.Connection[Any]) -> bool:

@@ -18,7 +18,7 @@ from typing import Any
 
 from twin.personal.keyring import Keyring
 from twin.personal.masks import MEANT
-from twin.personal.values import cells_of, mac_of
+from twin.personal.values import cells_of, mac_of, macs_of
 
 ID_NUMBER = re.compile(r"(?<![0-9A-Za-z])[0-9]{17}[0-9Xx](?![0-9A-Za-z])")
 PHONE = re.compile(r"(?<![0-9])(?:\+?86)?(1[3-9][0-9]{9}|0[0-9]{9,11})(?![0-9])")
@@ -66,18 +66,25 @@ class Known:
         return sorted({*self.ids, *self.phones, *self.household_numbers}, key=len, reverse=True)
 
     def erasure(self, keys: Keyring) -> Erasure:
-        """Give the keyed hashes of all that is known."""
+        """Give the keyed hashes of all that is known, under every index key there has been."""
 
         def macs(name: str, values: Iterable[str]) -> frozenset[bytes]:
-            return frozenset(mac for value in values if (mac := mac_of(keys, name, value)) is not None)
+            return frozenset().union(*(macs_of(keys, name, value) for value in values))
 
-        phones, names = macs("phone", self.phones), macs("name", self.names)
+        people = frozenset(
+            (phone, name)
+            for ring in keys.rings()
+            for given in self.phones
+            if (phone := mac_of(ring, "phone", given)) is not None
+            for called in self.names
+            if (name := mac_of(ring, "name", called)) is not None
+        )
         return Erasure(
             at=datetime.now(UTC).isoformat(timespec="seconds"),
             ids=macs("id_number", self.ids),
             keys=macs("key", self.household_numbers) | self.key_macs,
             codes=macs("code", self.codes),
-            people=frozenset((phone, name) for phone in phones for name in names),
+            people=people,
         )
 
 
@@ -103,13 +110,13 @@ class Erased:
         """Tell whether a document speaks of somebody: by id number, by household number, by phone and name together."""
         cells = [unicodedata.normalize("NFKC", cell) for cell in cells_of(document)]
         text = BETWEEN_DIGITS.sub("", "|".join(cells))
-        if self.ids and any(mac_of(keys, "id_number", number) in self.ids for number in ID_NUMBER.findall(text)):
+        if self.ids and any(macs_of(keys, "id_number", number) & self.ids for number in ID_NUMBER.findall(text)):
             return True
-        if self.keys and any(mac_of(keys, "key", cell) in self.keys for cell in cells):
+        if self.keys and any(macs_of(keys, "key", cell) & self.keys for cell in cells):
             return True
         for phone in PHONE.findall(text) if self._names else ():
-            names = self._names.get(mac_of(keys, "phone", phone) or b"")
-            if names and any(mac_of(keys, "name", cell) in names for cell in cells):
+            names = set[bytes]().union(*(self._names.get(mac, ()) for mac in macs_of(keys, "phone", phone)))
+            if names and any(macs_of(keys, "name", cell) & names for cell in cells):
                 return True
         return False
 

@@ -34,6 +34,11 @@ def mac_of(keys: Keyring, field_name: str, value: object) -> bytes | None:
     return keys.mac(field_name, text) if text else None
 
 
+def macs_of(keys: Keyring, field_name: str, value: object) -> frozenset[bytes]:
+    """Give the keyed hashes of a personal value under every index key there has been; none for nothing."""
+    return frozenset(mac for ring in keys.rings() if (mac := mac_of(ring, field_name, value)) is not None)
+
+
 def first_of(document: Mapping[str, Any], names: tuple[str, ...]) -> str | None:
     """Give the first value that stands under one of these names."""
     return next((str(document[name]) for name in names if document.get(name) not in (None, "")), None)
