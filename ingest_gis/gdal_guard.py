@@ -236,6 +236,8 @@ def _child_environment(driver: str | None) -> dict[str, str]:
         "PYTHONDONTWRITEBYTECODE": "1",
         "LANG": "C.UTF-8",
         "ARROW_DEFAULT_MEMORY_POOL": "system",
+        "MALLOC_MMAP_THRESHOLD_": str(256 << 20),  # what a batch took is kept for the next one
+        "MALLOC_TRIM_THRESHOLD_": str(64 << 20),
         "OMP_NUM_THREADS": "1",
         "OPENBLAS_NUM_THREADS": "1",
         "GDAL_NUM_THREADS": "1",

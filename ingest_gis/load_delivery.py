@@ -15,7 +15,7 @@ import pyarrow as pa
 import shapely
 
 from ingest_gis.anchors import Anchors
-from ingest_gis.crew import crew_for
+from ingest_gis.crew import Ahead, crew_for
 from ingest_gis.datum import Datum
 from ingest_gis.key_map import SeenKeys
 from ingest_gis.known_rows import BULK_TARGETS, KnownRows, count_rows, read_known_rows
@@ -27,7 +27,7 @@ from ingest_gis.run_parts import PartRun
 from ingest_gis.seal_rows import WITH_PRIVATE
 from ingest_gis.source_crs import SourceCrs
 from ingest_gis.vanished import end_vanished, find_vanished, refuse_too_many
-from twin.actions.set_aside_indexes import CAN_BE_SET_ASIDE, indexes_aside
+from twin.actions.set_aside_indexes import CAN_BE_SET_ASIDE, indexes_aside, look_at
 from twin.personal.keyring import keys_to_load
 from twin.session import Actor
 from twin.settings import Settings
@@ -41,7 +41,11 @@ Progress = Callable[[str, int, int | None], None]
 
 @dataclass
 class DeliveryLoad:
-    """One delivery on its way. plan: what processes must know; its batch is filled in here. total: rows, if known."""
+    """One delivery on its way. plan: what processes must know; its batch is filled in here. total: rows, if known.
+
+    ahead: processes that have been started for it, if any. renewed: takes the tables whose indexes were made anew: the
+    caller is to look at them for the planner; None: that is done at once.
+    """
 
     connection: psycopg.Connection[Any]
     delivery: Delivery
@@ -51,12 +55,14 @@ class DeliveryLoad:
     report: DeliveryReport
     total: int | None
     progress: Progress
+    ahead: Ahead | None = None
+    renewed: set[str] | None = None
     settled_rows: int = 0  # by an earlier run that was broken off
 
     @property
     def is_large(self) -> bool:
         """Tell whether processes of its own and setting indexes aside are worth it."""
-        return self.total is not None and self.total >= self.options.large_rows
+        return is_large(self.total, self.options)
 
     def load(self, batches: Iterable[pa.RecordBatch]) -> None:
         """Load the rows; those settled by an earlier, broken run are only looked at to remember their codes."""
@@ -94,8 +100,15 @@ class DeliveryLoad:
             if self.is_large and target in CAN_BE_SET_ASIDE and self.total is not None:
                 most = self.total // LARGE_SHARE + 1
                 if count_rows(self.connection, target, most) < most:
+                    stack.callback(self._renewed, target)
                     stack.enter_context(indexes_aside(self.plan.settings, target))
             yield
+
+    def _renewed(self, target: str) -> None:
+        if self.renewed is None:
+            look_at(self.plan.settings, [target])
+        else:
+            self.renewed.add(target)
 
     def _run(self, batches: Iterable[pa.RecordBatch], load: LoadPlan, settled: list[tuple[int, int]]) -> SeenKeys:
         options = self.options
@@ -103,7 +116,7 @@ class DeliveryLoad:
         plan = WorkPlan(**{**vars(self.plan), "load": load})
         workers = options.workers if self.is_large else 1
         scheduler = options.scheduler if self.is_large else None
-        with crew_for(self.connection, plan, workers=workers, scheduler=scheduler) as crew:
+        with crew_for(self.connection, plan, workers=workers, scheduler=scheduler, ahead=self.ahead) as crew:
             part_bytes = (options.memory_mb << 20) // (PARTS_OF_MEMORY * max(1, workers))
             known, seen = self._known(load), SeenKeys(self.total or 0)
             PartRun(crew, self._seed(), known, settled, part_bytes, self._done, seen).run(batches)
@@ -137,6 +150,11 @@ class DeliveryLoad:
                 listed = sorted([*report.rejected_rows.get(code, []), *rows])
                 report.rejected_rows[code] = listed[:FIRST_ROWS]
         self.progress(self.delivery.file, self.settled_rows + report.rows_now, self.total)
+
+
+def is_large(rows: int | None, options: IngestOptions) -> bool:
+    """Tell whether a delivery of so many rows (None: not known) is worth processes of its own."""
+    return rows is not None and rows >= options.large_rows
 
 
 def work_plan(

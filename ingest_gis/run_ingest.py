@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections import Counter
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from dataclasses import replace
 from itertools import chain
@@ -14,10 +15,11 @@ from typing import Any
 import psycopg
 
 from ingest_gis.anchors import read_anchors
+from ingest_gis.crew import Ahead
 from ingest_gis.follow_up import Progress, follow_up
 from ingest_gis.gdal_guard import ReadOptions, open_guarded
 from ingest_gis.load import Delivery
-from ingest_gis.load_delivery import DeliveryLoad, work_plan
+from ingest_gis.load_delivery import DeliveryLoad, is_large, work_plan
 from ingest_gis.mappings import TARGETS, DeliveryMapping
 from ingest_gis.place_system import find_place_system
 from ingest_gis.plan_delivery import DeliveryReport, IngestOptions, Layer, plan_delivery
@@ -27,12 +29,14 @@ from ingest_gis.sql_text import statements
 from ingest_gis.values import mask_personal
 from ingest_gis.vanished import check_can_be_complete
 from twin.actions.explain_class_words import remember_unmapped
-from twin.actions.set_aside_indexes import bring_back_abandoned
+from twin.actions.set_aside_indexes import bring_back_abandoned, look_at
 from twin.actions.settle_places import settle_places
 from twin.cluster import server
 from twin.errors import BadInput, BrokenOff, TwinError
 from twin.session import Actor, transaction
 from twin.settings import Settings
+
+LARGE_FILE = 16 << 20  # bytes: one this large is taken to have many rows before it has been opened
 
 
 def _no_progress(what: str, done: int, total: int | None) -> None:
@@ -50,6 +54,11 @@ def ingest_files(
     reports: list[DeliveryReport] = []
     with ExitStack() as held:
         layers: list[Layer] = []
+        renewed: set[str] = set()
+        ahead = Ahead()
+        held.callback(ahead.close)
+        if needs_processes(options) and any(path.exists() and path.stat().st_size >= LARGE_FILE for path in paths):
+            ahead.start(options.workers)
         for path in paths:
             planned, refused = plan_delivery(path, options, held, len(layers))
             layers += planned
@@ -60,20 +69,28 @@ def ingest_files(
                 bring_back_abandoned(settings)
             for layer in layers:
                 try:
-                    reports.append(_ingest_layer(connection, settings, layer, options, progress))
+                    reports.append(_ingest_layer(connection, settings, layer, options, progress, ahead, renewed))
                 except BrokenOff:
                     raise
                 except TwinError as error:
                     failed = DeliveryReport(layer.file, layer.name, layer.mapping.name, layer.mapping.target)
                     reports.append(replace(failed, error=error, given=layer.path))
             if layers and not options.dry_run:
-                with transaction(connection, Actor(options.actor, role="system", purpose="settle places")) as cursor:
-                    settle_places(cursor)
+                _settle(connection, settings, options, renewed)
             if not options.dry_run:
                 if options.follow:
                     follow_up(connection, progress, totals_s=options.totals_s)
                 remember_refusals(connection, _refusals(reports, layers, options), options.actor)
     return reports
+
+
+def _settle(connection: psycopg.Connection[Any], settings: Settings, options: IngestOptions, renewed: set[str]) -> None:
+    """Join what came; meanwhile the server looks at the tables that were loaded anew."""
+    with ThreadPoolExecutor(1) as beside:
+        looking = beside.submit(look_at, settings, sorted(renewed))
+        with transaction(connection, Actor(options.actor, role="system", purpose="settle places")) as cursor:
+            settle_places(cursor)
+        looking.result()
 
 
 def _refusals(reports: Sequence[DeliveryReport], layers: Sequence[Layer], options: IngestOptions) -> list[Refusal]:
@@ -93,6 +110,8 @@ def _ingest_layer(
     layer: Layer,
     options: IngestOptions,
     progress: Progress,
+    ahead: Ahead,
+    renewed: set[str],
 ) -> DeliveryReport:
     began = time.monotonic()
     mapping = layer.mapping
@@ -100,6 +119,8 @@ def _ingest_layer(
     department_id = find_department(connection, mapping, options)
     opened = layer.opened or open_guarded(layer.path, ReadOptions(layer=layer.name, batch_rows=options.batch_rows))
     with opened as file:
+        if is_large(file.info["rows"], options) and needs_processes(options):
+            ahead.start(options.workers)
         stream = file.batches()
         head = next(stream, None)
         report.encoding = file.info["encoding"]
@@ -116,7 +137,8 @@ def _ingest_layer(
             actor = Actor(options.actor, role="ingest", department_id=department_id, purpose="ingest")
             datum = verdict.datum if verdict else "cgcs2000"
             plan = work_plan(settings, delivery, actor, file.info["fields"], anchors, crs, datum)
-            load = DeliveryLoad(connection, delivery, actor, plan, options, report, file.info["rows"], progress)
+            rows = file.info["rows"]
+            load = DeliveryLoad(connection, delivery, actor, plan, options, report, rows, progress, ahead, renewed)
             (load.compare if options.dry_run else load.load)(chain([head], stream))
             if not options.dry_run:
                 with transaction(connection, actor) as cursor:
@@ -124,6 +146,11 @@ def _ingest_layer(
                     remember_unmapped(cursor, words, department_id, report.file, report.batch)
     report.seconds = time.monotonic() - began
     return report
+
+
+def needs_processes(options: IngestOptions) -> bool:
+    """Tell whether large deliveries are given to processes of this machine."""
+    return options.workers > 1 and options.scheduler is None
 
 
 def find_department(

@@ -8,9 +8,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from functools import lru_cache
 
-from pypinyin import lazy_pinyin
-
 from ingest_gis.address.letters import RADICALS, VARIANTS
+from ingest_gis.address.sound import syllables
 
 _DIGITS = ("〇零", "一壹", "二贰两", "三叁", "四肆", "五伍", "六陆", "七柒", "八捌", "九玖")
 CHINESE_DIGITS = {letter: value for value, letters in enumerate(_DIGITS) for letter in letters}
@@ -186,7 +185,7 @@ class Normaliser:
             if len(name) == 2:
                 sure = after
             else:
-                same_sound = lazy_pinyin(slips[0][0]) == lazy_pinyin(slips[0][1])
+                same_sound = syllables(slips[0][0]) == syllables(slips[0][1])
                 sure = start[-1] == name[-1] and (before or after or same_sound)
             if sure:
                 return tail

@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field, fields
 
-from pypinyin import lazy_pinyin
+from ingest_gis.address.sound import syllables
 
 TOWN_ENDINGS = ("街道办事处", "街道办", "街办", "办事处", "街道", "镇政府", "镇", "乡")
 COMMUNITY_ENDINGS = ("社区居民委员会", "社区居委会", "居民委员会", "居委会", "社区", "村民委员会", "村委会", "村")
@@ -213,8 +213,8 @@ class AddressParser:
         match = TOWN_LIKE.match(text)
         if match is None:
             return text
-        tail, heard = text[match.end() :], lazy_pinyin(match["name"])
-        same = [official for bare, official in self._official_towns.items() if lazy_pinyin(bare) == heard]
+        tail, heard = text[match.end() :], syllables(match["name"])
+        same = [official for bare, official in self._official_towns.items() if syllables(bare) == heard]
         if not same and any(
             next(known.starting(tail), None) for known in (self._roads, self._communities, self._compounds)
         ):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 
@@ -21,7 +21,8 @@ CAN_BE_SET_ASIDE: frozenset[str] = frozenset({"building", "address", "asset", "e
 def indexes_aside(settings: Settings, target: str) -> Iterator[bool]:
     """Set a table's indexes aside and bring them back at the end. Yields whether that was possible.
 
-    Raises nothing when somebody holds on to the table: then the indexes stay.
+    Raises nothing when somebody holds on to the table: then the indexes stay. Looking at the table anew for the planner
+    (`look_at`) is left to the caller.
     """
     with server.connect(settings, "ingest", autocommit=True) as connection:
         try:
@@ -40,10 +41,14 @@ def bring_back(settings: Settings, target: str) -> list[str]:
     with ThreadPoolExecutor(SIDE_BY_SIDE) as pool:
         made = [name for names in pool.map(_bring_back_some, [settings] * SIDE_BY_SIDE, [target] * SIDE_BY_SIDE)
                 for name in names]  # fmt: skip
-    if made:  # before the references: what the planner knows of a column decides how its reference is checked
-        with server.connect(settings, "ingest", autocommit=True) as connection:
-            connection.execute("SELECT twin.look_at(%s)", (target,))
     return made + _bring_back_some(settings, target, references_too=True)
+
+
+def look_at(settings: Settings, targets: Iterable[str]) -> None:
+    """Look at tables anew for the planner, after large loads."""
+    with server.connect(settings, "ingest", autocommit=True) as connection:
+        for target in targets:
+            connection.execute("SELECT twin.look_at(%s)", (target,))
 
 
 def _bring_back_some(settings: Settings, target: str, *, references_too: bool = False) -> list[str]:
@@ -68,5 +73,6 @@ def bring_back_abandoned(settings: Settings) -> list[str]:
             taken = connection.execute("SELECT pg_try_advisory_lock(hashtextextended(%s, 0))", lock).fetchone()
             if taken and taken[0]:
                 made += bring_back(settings, target)
+                look_at(settings, [target])
                 connection.execute("SELECT pg_advisory_unlock(hashtextextended(%s, 0))", lock)
     return made

@@ -80,7 +80,6 @@ def server_settings(socket_folder: Path) -> dict[str, str]:
         "max_parallel_workers_per_gather": str(_clip(processors // 2, 1, 4)),
         "max_parallel_maintenance_workers": str(_clip(processors // 2, 1, 4)),
         "synchronous_commit": "on",
-        "wal_compression": "on",
         "max_wal_size": "2GB",
         "random_page_cost": "1.1",
         "jit": "off",  # answers take milliseconds; compiling them takes longer

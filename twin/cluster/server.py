@@ -25,7 +25,7 @@ from twin.cluster.account import (
 )
 from twin.cluster.machine import check_disk, server_settings
 from twin.cluster.postmaster import clear_stale, is_running, wait_until_ready
-from twin.cluster.programs import find_programs, preloaded
+from twin.cluster.programs import choose_wal_compression, find_programs, preloaded
 from twin.errors import DatabaseUnavailable, NoSpace, TwinError
 from twin.personal.keyring import remember_keys
 from twin.settings import Settings
@@ -266,7 +266,8 @@ def _launch(settings: Settings, folder: Path, account: Account, extra: dict[str,
     pgdata = folder / "pgdata"
     programs = find_programs(_made_by(pgdata))
     clear_stale(pgdata, socket_dir(settings.data_dir) / f".s.PGSQL.{PORT}.lock")
-    _write_settings(settings, pgdata, account, preloaded(programs.bin_dir) | extra)
+    fitting = preloaded(programs.bin_dir) | {"wal_compression": choose_wal_compression(programs)}
+    _write_settings(settings, pgdata, account, fitting | extra)
     log = folder / "server.log"
     start_of_log = log.stat().st_size if log.exists() else 0
     command = [programs.path("pg_ctl"), "start", "-D", str(pgdata), "-l", str(log), "-w", "-t", "300", "-s"]
