@@ -40,7 +40,7 @@ def copy_rows(columns: Sequence[pa.Array | Framed]) -> bytes:
             continue
         lengths = pc.fill_null(pc.binary_length(column), -1)
         parts += [fixed(np.asarray(lengths.to_numpy(zero_copy_only=False)).astype(">i4")), column]
-    return START + _data(joined(*parts)) + END
+    return b"".join((START, _data(joined(*parts)), END))
 
 
 def fixed(numbers: NDArray[np.generic]) -> pa.Array:
@@ -84,7 +84,7 @@ def plain(column: pa.Array | pa.ChunkedArray) -> pa.Array:
     return pc.cast(array, pa.large_binary())
 
 
-def _data(rows: pa.Array) -> bytes:
+def _data(rows: pa.Array) -> memoryview:
     _, offsets, data = rows.buffers()
     ends = np.frombuffer(offsets, dtype=np.int64)[rows.offset : rows.offset + len(rows) + 1]
-    return bytes(memoryview(data)[int(ends[0]) : int(ends[-1])])
+    return memoryview(data)[int(ends[0]) : int(ends[-1])]

@@ -22,6 +22,7 @@ Mask = NDArray[np.bool_]
 BLANK = r"\s\x{0b}\x{1c}-\x{1f}\x{85}\x{a0}\x{1680}\x{2000}-\x{200a}\x{2028}\x{2029}\x{202f}\x{205f}\x{3000}"
 TIDY = f"^[^{BLANK}]+( [^{BLANK}]+)*$"
 NEEDS_ESCAPE = r'["\\\x{00}-\x{1f}]'
+SAMPLE = 256
 CODE = "^[0-9A-Z]{1,64}$"
 RUINED = "^[0-9]E[0-9]{2}$"
 CODES_OF_RULE = {None: CODE, "building_code": "^[0-9]{16}$", "component_code": "^[0-9]{16,17}$"}
@@ -50,10 +51,10 @@ class FastColumn:
 
 def find_sound_text(columns: Mapping[str, pa.Array]) -> Mask:
     """Tell which of (N,) rows have no cell that could be broken text."""
+    pattern = _as_re2(SUSPICIOUS.pattern)
     sound = None
     for cells in columns.values():
-        suspicious = pc.fill_null(pc.match_substring_regex(cells, _as_re2(SUSPICIOUS.pattern)), False)
-        clean = ~_mask(suspicious)
+        clean = ~_matches(cells, pattern)
         sound = clean if sound is None else sound & clean
     return np.zeros(0, dtype=bool) if sound is None else sound
 
@@ -106,6 +107,13 @@ def _read_text(field: Field, cells: pa.Array) -> FastColumn:
 
 
 def _matches(cells: pa.Array, pattern: str) -> Mask:
+    if len(pc.unique(cells[:SAMPLE])) < SAMPLE // 2:  # a column of few different texts: each is looked at once
+        encoded = pc.dictionary_encode(cells, null_encoding="encode")
+        return _match(encoded.dictionary, pattern)[np.asarray(encoded.indices.to_numpy())]
+    return _match(cells, pattern)
+
+
+def _match(cells: pa.Array, pattern: str) -> Mask:
     return _mask(pc.fill_null(pc.match_substring_regex(cells, pattern), False))
 
 

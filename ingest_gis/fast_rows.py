@@ -12,7 +12,6 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
-import shapely
 from numpy.typing import NDArray
 
 from ingest_gis.anchors import Anchors
@@ -117,9 +116,7 @@ class PartMaker:
         if column is None:
             return np.ones(len(shapes.rows), dtype=bool)
         cells = batch[column].take(pa.array(shapes.rows)).to_pylist()
-        bounds = shapely.bounds(shapes.shapes_m).reshape(-1, 4)
-        middles = (bounds[:, :2] + bounds[:, 2:]) / 2.0
-        verdict = self._anchors.grids.judge(cells, middles, self._anchors.working_srid)
+        verdict = self._anchors.grids.judge(cells, shapes.middles, self._anchors.working_srid)
         return ~(verdict.shifted | verdict.elsewhere | verdict.unknown)
 
     def _carefully(self, batch: pa.RecordBatch, raw_hashes: bytes, rows: np.ndarray[Any, Any]) -> PreparedRows:
