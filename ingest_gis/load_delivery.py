@@ -130,7 +130,7 @@ class DeliveryLoad:
         held = count_rows(self.connection, target, most)
         if held >= most:
             return None
-        return read_known_rows(self.connection, self.actor, target, load.bound)
+        return read_known_rows(self.connection, self.actor, target, load.bound, held)
 
     def _seed(self) -> int:
         delivery = self.delivery

@@ -35,10 +35,8 @@ def hash_rows(rows: pa.Array, seed: int = 0) -> bytes:
 
 def hash_keys(keys: pa.Array) -> Hashes:
     """Hash each of (N,) text to a number; the same in every process."""
-    digest = xxhash.xxh3_64_intdigest
-    ends, data = _slices(pc.cast(keys, pa.large_binary()))
-    numbers = [digest(data[start:end]) for start, end in itertools.pairwise(ends)]
-    return np.array(numbers, dtype=np.uint64)
+    texts = pc.fill_null(pc.cast(keys, pa.large_binary()), b"").to_pylist()
+    return np.fromiter(map(xxhash.xxh3_64_intdigest, texts), np.uint64, len(texts))
 
 
 def hash_delivered(batch: pa.RecordBatch, seed: int) -> bytes:

@@ -118,7 +118,8 @@ def _ingest_layer(
     report = DeliveryReport(layer.file, layer.name, mapping.name, mapping.target, dry_run=options.dry_run)
     department_id = find_department(connection, mapping, options)
     opened = layer.opened or open_guarded(layer.path, ReadOptions(layer=layer.name, batch_rows=options.batch_rows))
-    with opened as file:
+    with ThreadPoolExecutor(1) as beside, opened as file:
+        sha256 = beside.submit(file_sha256, layer.path)
         if is_large(file.info["rows"], options) and needs_processes(options):
             ahead.start(options.workers)
         stream = file.batches()
@@ -132,7 +133,7 @@ def _ingest_layer(
             report.crs, report.datum = name_of(crs.crs) if crs else None, verdict
             report.crs_how = (crs.how_zh, crs.how_en) if crs else None
             report.vertical_datum = crs.vertical if crs else None
-            delivery = _delivery(layer, report, crs, department_id, options)
+            delivery = _delivery(layer, sha256.result(), report, crs, department_id, options)
             check_can_be_complete(delivery)
             actor = Actor(options.actor, role="ingest", department_id=department_id, purpose="ingest")
             datum = verdict.datum if verdict else "cgcs2000"
@@ -181,11 +182,16 @@ def find_department(
 
 
 def _delivery(
-    layer: Layer, report: DeliveryReport, crs: SourceCrs | None, department_id: int | None, options: IngestOptions
+    layer: Layer,
+    sha256: str,
+    report: DeliveryReport,
+    crs: SourceCrs | None,
+    department_id: int | None,
+    options: IngestOptions,
 ) -> Delivery:
     return Delivery(
         file=layer.file,
-        file_sha256=file_sha256(layer.path),
+        file_sha256=sha256,
         layer=layer.name,
         mapping=layer.mapping,
         department_id=department_id,
