@@ -109,7 +109,7 @@ def _read_text(field: Field, cells: pa.Array) -> FastColumn:
 def _matches(cells: pa.Array, pattern: str) -> Mask:
     if len(pc.unique(cells[:SAMPLE])) < SAMPLE // 2:  # a column of few different texts: each is looked at once
         encoded = pc.dictionary_encode(cells, null_encoding="encode")
-        return _match(encoded.dictionary, pattern)[np.asarray(encoded.indices.to_numpy())]
+        return np.asarray(_match(encoded.dictionary, pattern)[encoded.indices.to_numpy()], dtype=bool)
     return _match(cells, pattern)
 
 
