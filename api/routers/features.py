@@ -26,7 +26,8 @@ from twin.errors import BadInput
 from twin.queries.features import Feature, Page, PageAsked, feature_of, page_of
 
 PART = 1_000  # features of a larger page are read and sent so many at a time
-ITEM_PATH = "/collections/{collection}/items/{fid}"
+ITEMS_PATH = "/collections/{collection}/items"
+ITEM_PATH = ITEMS_PATH + "/{fid}"
 KEPT_SHORTLY = "private, no-cache"
 
 Handler = Callable[[Request], Coroutine[Any, Any, Response]]
@@ -74,7 +75,7 @@ router = APIRouter(tags=["OGC API Features 要素"], route_class=QuickRoute)
 
 
 @router.get(
-    "/collections/{collection}/items",
+    ITEMS_PATH,
     summary="A page of features 要素列表",
     dependencies=[needs("read", "{collection}")],
     response_class=Response,
@@ -97,14 +98,22 @@ async def items(request: Request, collection: CollectionId) -> Response:
     first = replace(asked, limit=PART) if asked.limit > PART else asked
     page = await service.read(request, lambda cursor: page_of(cursor, first), keeps_plan=first.keeps_plan)
     matched, exact = (token.matched, token.exact) if token else (page.matched, page.exact)
-    headers = content_crs(asked.crs) | {"Cache-Control": KEPT_SHORTLY}
     if form == "html":
         return items_page(request, parameters, chosen, page, _next(page.last, matched, exact), matched, exact)
     if asked.limit > PART and page.last is not None:
         parts = _parts(service, request, asked, page, matched, exact)
-        return StreamingResponse(parts, headers=headers, media_type=GEOJSON)
+        return StreamingResponse(parts, headers=_page_headers(asked), media_type=GEOJSON)
+    return page_answer(request, asked, page, matched, exact)
+
+
+def page_answer(request: Request, asked: PageAsked, page: Page, matched: int | None, exact: bool) -> Response:
+    """Answer with a page of features."""
     frame = Frame(request, page, _next(page.last, matched, exact), matched, exact)
-    return Response(HEAD + page.features + frame.tail(page.returned), headers=headers, media_type=GEOJSON)
+    return Response(HEAD + page.features + frame.tail(page.returned), headers=_page_headers(asked), media_type=GEOJSON)
+
+
+def _page_headers(asked: PageAsked) -> dict[str, str]:
+    return content_crs(asked.crs) | {"Cache-Control": KEPT_SHORTLY}
 
 
 def _next(last: int | None, matched: int | None, exact: bool) -> str | None:

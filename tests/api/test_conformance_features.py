@@ -246,6 +246,24 @@ def test_a_count_says_what_it_is(client: TestClient) -> None:
     assert "numberMatched" not in ask(client, "/collections/places/items", limit=1, count="none")
 
 
+def test_a_small_box_is_answered_alike_before_the_routes_and_by_them(client: TestClient, city: City) -> None:
+    lon, lat = city.facts.at(0, 0)
+    box = f"{lon - 0.002},{lat - 0.002},{lon + 0.002},{lat + 0.002}"
+    path = f"/collections/assets/items?bbox={box}&limit=3"
+    for count in ("auto", "exact", "estimated", "none"):
+        quick, by_route = ask(client, f"{path}&count={count}"), ask(client, f"{path}&count={count}&crs={quote(CRS84)}")
+        for page in (quick, by_route):
+            del page["timeStamp"], page["links"]
+        assert quick == by_route
+        assert len(quick["features"]) == 3
+    packed = client.get(path, headers={"accept-encoding": "gzip"})
+    assert packed.headers["content-encoding"] == "gzip"
+    assert packed.json()["features"] == ask(client, path)["features"]
+    assert client.get(f"{path}&limit=2").status_code == 400
+    assert client.get(f"{path}&count=nearly").status_code == 400
+    assert len(every_feature(client, path)) == ask(client, path + "&count=exact")["numberMatched"]
+
+
 def test_what_was_known_then(client: TestClient, city: City) -> None:
     code = city.facts.buildings["offices"].code
     renamed = city.database.fetch(

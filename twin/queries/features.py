@@ -18,7 +18,6 @@ from typing import Any, Literal
 import psycopg
 
 from twin.errors import BadInput
-from twin.queries.about_how_many import about_in_box
 from twin.queries.cql2_filter import Condition
 from twin.queries.feature_collections import Collection
 from twin.queries.feature_crs import STORED_SRID, Box, ServedCrs, in_metres
@@ -179,7 +178,10 @@ def _conditions(asked: PageAsked, metric: bool) -> list[str]:
         if srid == STORED_SRID and not asked.box.crosses:
             # What surely lies inside need not be looked at closely: boxes in the index are rounded by up to a metre.
             inside = "ST_MakeEnvelope(%(in_west)s, %(in_south)s, %(in_east)s, %(in_north)s, 4490)"
-            found.append(f"{column} && {box} AND ({column} @ {inside} OR ST_Intersects({column}, {box}))")
+            # With OR the index would be searched for both.
+            found.append(
+                f"{column} && {box} AND CASE WHEN {column} @ {inside} THEN true ELSE ST_Intersects({column}, {box}) END"
+            )
         else:
             found.append(f"ST_Intersects({column}, {box})")
         if metric:
@@ -200,33 +202,34 @@ def _within(collection: Collection) -> str:
 @lru_cache(maxsize=512)
 def _page_text(
     source: str, joins: str, key: str, feature: str, conditions: tuple[str, ...], asked_filter: str | None, after: bool,
-    by_box: bool, count: CountMode, table: str | None,
+    by_box: bool, count: CountMode,
 ) -> str:  # fmt: skip
-    """Write a page's statement. table: whose statistics tell how much lies in the box."""
+    """Write a page's statement."""
     where = " AND ".join((*conditions, *([asked_filter] if asked_filter else ()))) or "true"
     matching = f"FROM {source} a {joins if asked_filter else ''} WHERE {where}"
     follow = f"AND a.{key} > %(after)s" if after else ""
     hit = ""
     # Only what is written is carried through the sorting.
     columns = ", ".join(sorted({f"a.{key}", *re.findall(r"\ba\.\w+", f"{feature} {joins}")}))
-    if by_box and count == "exact":
-        hit = f"hit AS MATERIALIZED (SELECT a.{key} {matching}),"
+    if by_box:
+        # OFFSET 0 keeps the planner from walking the whole table in the order of its keys to find a small box.
+        counts = count in ("exact", "estimated")  # all of them are looked at anyway
+        hit = f"hit AS MATERIALIZED (SELECT a.{key} {matching} OFFSET 0)," if counts else ""
+        keys = "hit a" if hit else f"(SELECT a.{key} {matching} OFFSET 0) a"
         rows = f"""SELECT {columns} FROM (
-          SELECT {key} FROM hit a WHERE true {follow} ORDER BY {key} LIMIT %(limit)s + 1) h
+          SELECT {key} FROM {keys} WHERE true {follow} ORDER BY {key} LIMIT %(limit)s + 1) h
           JOIN {source} a USING ({key})"""
+    else:
+        rows = f"SELECT {columns} {matching} {follow} ORDER BY a.{key} LIMIT %(limit)s + 1"
+    if hit:
         counted = "(SELECT count(*) FROM hit)"
     else:
-        # OFFSET 0 keeps the planner from walking the whole table in the order of its keys to find a small box.
-        inner = f"(SELECT {columns} {matching} OFFSET 0) a WHERE true" if by_box else matching.removeprefix("FROM ")
-        rows = f"SELECT {columns} FROM {inner} {follow} ORDER BY a.{key} LIMIT %(limit)s + 1"
         capped = f"(SELECT FROM {source} a {joins if asked_filter else ''} WHERE {where} LIMIT {COUNTED_UP_TO + 1})"
         counted = {
             "auto": f"(SELECT count(*) FROM {capped} c)",
             "exact": f"(SELECT count(*) {matching})",
             "none": "NULL::bigint",
-            "estimated": "NULL::bigint"
-            if table is None
-            else about_in_box(f"twin.{table}", _BOX[False].format(srid=4490)),
+            "estimated": "NULL::bigint",
         }[count]
     return f"""
 WITH {hit} page AS MATERIALIZED ({rows})
@@ -241,14 +244,10 @@ def page_statement(asked: PageAsked) -> tuple[str, dict[str, Any]]:
     metres = in_metres(asked.box, asked.working_srid) if asked.box and _needs_metric(asked) else None
     values = _values(asked, metres)
     conditions = tuple(_conditions(asked, metres is not None))
-    only_box = (
-        len(conditions) == (2 if collection.ends else 1) and collection.geometry == "geom" and asked.as_of is None
-    )
     text = _page_text(
         source_of(collection, asked.as_of), collection.joins, collection.key,
         feature_sql(collection, asked.crs, asked.working_srid, asked.properties), conditions,
         asked.condition.sql if asked.condition else None, asked.after is not None, asked.by_box, asked.count,
-        collection.table if asked.by_box and only_box and asked.condition is None else None,
     )  # fmt: skip
     return text, values
 
@@ -310,8 +309,8 @@ async def page_of(cursor: psycopg.AsyncCursor[Any], asked: PageAsked) -> Page:
     more = found > asked.limit
     if asked.after is None and not more and asked.count != "none":
         return Page(features, returned, None, returned, exact=True)
-    if asked.count == "estimated" or (asked.count == "auto" and counted > COUNTED_UP_TO):
-        estimate = counted if asked.count == "estimated" and counted is not None else await _estimate(cursor, asked)
+    if (asked.count == "estimated" and not asked.by_box) or (asked.count == "auto" and counted > COUNTED_UP_TO):
+        estimate = await _estimate(cursor, asked)
         return Page(features, returned, last if more else None, max(estimate, returned + more), exact=False)
     return Page(features, returned, last if more else None, counted, exact=True)
 
