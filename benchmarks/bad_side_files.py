@@ -35,7 +35,11 @@ def _written(suffix: str, driver: str) -> dict[str, bytes]:
     import pyogrio
 
     shapes = pa.array([struct.pack("<BIdd", 1, 1, 121.6 + n / 1000, 37.38) for n in range(20)], pa.binary())
-    columns = {"code": [str(n) for n in range(20)], "name": ["路灯"] * 20, "n": list(range(20)), "geometry": shapes}
+    # Named as a survey of components is, so that what is read goes on to be placed and checked.
+    columns = {
+        "GLBJBSM": [f"3706120118{n:06d}" for n in range(20)], "XLDM": ["0118"] * 20, "GLBJMC": ["路灯"] * 20,
+        "n": [float(n) for n in range(20)], "geometry": shapes,
+    }  # fmt: skip
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / f"a{suffix}"
         pyogrio.write_arrow(

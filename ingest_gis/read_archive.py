@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import stat
 import zipfile
 import zlib
@@ -17,6 +18,7 @@ MOST_ENTRIES = 10_000
 MOST_BYTES = 16 << 30
 MOST_TIMES_LARGER = 200  # text and geometry pack to a twentieth, a bomb to a thousandth
 SMALL_BYTES = 16 << 20  # below this the ratio does not matter
+SPARE_BYTES = 1 << 30  # of the disk, left free
 DEEPEST = 16
 PIECE = 1 << 20
 LEFT_OUT = ("__MACOSX", ".DS_Store", "Thumbs.db", "desktop.ini")
@@ -100,5 +102,7 @@ def _unpack(archive: zipfile.ZipFile, item: zipfile.ZipInfo, target: Path, budge
             written += len(piece)
             if written > min(allowed, budget):
                 raise _refused("解压后过大, 像是压缩炸弹 (it unpacks to far more than it may: a zip bomb?)")
+            if shutil.disk_usage(target.parent).free < SPARE_BYTES:  # the database may be on the same disk
+                raise _refused("服务器磁盘空间不足, 没有解压 (the server's disk has no room to unpack it)")
             file.write(piece)
     return written

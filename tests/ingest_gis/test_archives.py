@@ -13,6 +13,7 @@ import pyogrio
 import pytest
 import shapely
 
+from ingest_gis import read_archive
 from ingest_gis.archives import clear_left_over, files_of
 from ingest_gis.gdal_guard import SCRATCH
 from ingest_gis.plan_delivery import IngestOptions
@@ -84,6 +85,12 @@ def test_a_bomb_is_refused_before_it_fills_the_disk(here: Path, tmp_path: Path) 
     with pytest.raises(UnreadableDelivery, match="bomb"):
         read_here(path)
     assert (here / "files/zeros.csv").stat().st_size <= 16 << 20
+
+
+def test_nothing_is_unpacked_onto_a_full_disk(here: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(read_archive, "SPARE_BYTES", 1 << 62)
+    with pytest.raises(UnreadableDelivery, match="no room"):
+        read_here(packed(tmp_path / "x.zip", {"a.csv": b"a,b\n1,2\n"}))
 
 
 def test_too_many_entries_are_refused(here: Path, tmp_path: Path) -> None:

@@ -16,6 +16,7 @@ from typing import Any
 
 import orjson
 import psycopg
+from cryptography.exceptions import InvalidTag
 
 from twin.actions.erase_texts import erase_texts
 from twin.cluster import server
@@ -24,7 +25,7 @@ from twin.personal.documents import open_document, open_raw
 from twin.personal.erased_files import files_about
 from twin.personal.keyring import Keyring, bound_to, keys_of
 from twin.personal.ledger import Erased, Erasure, Known, append, ledger_path, read_ledger
-from twin.personal.subject_keys import seal_words_at_once
+from twin.personal.subject_keys import open_words, seal_words_at_once
 from twin.personal.values import macs_of
 from twin.session import Actor, transaction
 from twin.settings import Settings
@@ -59,6 +60,10 @@ WHERE table_name = 'record' AND version_id > %s AND old_row ->> 'sealed' IS NOT 
 REJECTED = """
 SELECT quarantine_id, batch_id, row_no, sealed FROM private.quarantine
 WHERE quarantine_id > %s AND sealed IS NOT NULL ORDER BY 1 LIMIT %s
+"""
+REASONS = """
+SELECT l.subject, k.sealed, l.detail ->> 'reason' FROM audit.log l JOIN audit.subject_key k ON k.subject = l.subject
+WHERE l.action LIKE 'people.%' AND l.detail ->> 'reason' IS NOT NULL
 """
 # What goes, in this order; each statement's count is told.
 ENTITY_GOES = (
@@ -195,10 +200,11 @@ def _erase(
         _find_entities(cursor, keys, known, of, done)
         erased = Erased([of] if of is not None else [known.erasure(keys)])
         _find_documents(cursor, keys, known, erased, done)
-        subjects = sorted(done.codes) + [f"record {number}" for number in sorted(done.records)]
+        subjects = {*done.codes, *(f"record {number}" for number in done.records), *_said_of(cursor, keys, known)}
         values = {
             "entities": list(done.entities), "persons": list(done.persons), "records": list(done.records),
-            "rejected": list(done.rejected), "subjects": subjects, "person_texts": [str(n) for n in done.persons],
+            "rejected": list(done.rejected), "subjects": sorted(subjects),
+            "person_texts": [str(n) for n in done.persons],
         }  # fmt: skip
         for table, statement in (*ENTITY_GOES, *RECORD_GOES):
             done.counts[table] += max(0, cursor.execute(statement.encode(), values).rowcount)
@@ -265,6 +271,23 @@ def _find_documents(cursor: psycopg.Cursor[Any], keys: Keyring, known: Known, er
     for number, batch, row_no, sealed in _pages(cursor, REJECTED):
         if erased.mentions(keys, open_raw(keys, batch, row_no, sealed)):
             done.rejected.add(number)
+
+
+def _said_of(cursor: psycopg.Cursor[Any], keys: Keyring, known: Known) -> set[str]:
+    """Find reasons that others gave (for an export, for looking at somebody else) and that name the person.
+
+    Returns the subjects whose words go: they open with one key, so all that was written about such a subject goes.
+    """
+    wanted = [*known.texts(), *(name for name in known.names if len(name) > 1)]
+    found = set[str]()
+    for subject, sealed, words in cursor.execute(REASONS).fetchall() if wanted else ():
+        try:
+            text = open_words(keys, subject, sealed, words)
+        except (ValueError, InvalidTag):
+            continue  # the key of another life of the subject
+        if any(value in text for value in wanted):
+            found.add(subject)
+    return found
 
 
 def _pages(cursor: psycopg.Cursor[Any], statement: str) -> Iterator[tuple[Any, ...]]:

@@ -114,6 +114,9 @@ def planted(database: Database, tmp_path: Path) -> Planted:
     with database.connect("app") as connection, transaction(connection, Actor("li", "officer")) as cursor:
         words = seal_words_at_once(cursor, keys_of(connection), code, f"找{NAME}, {PHONE}")
         cursor.execute("SELECT audit.write('people.revealed', %s, %s)", (code, json.dumps({"reason": words})))
+    with database.connect("app") as connection, transaction(connection, Actor("wang", "officer")) as cursor:
+        words = seal_words_at_once(cursor, keys_of(connection), "E03-other", f"问{NAME}的邻居")
+        cursor.execute("SELECT audit.write('people.revealed', 'E03-other', %s)", (json.dumps({"reason": words}),))
     backup = tmp_path / "before.twin"
     back_up(database.settings, backup)
     return Planted(database, backup, entity, other, record)
@@ -136,6 +139,7 @@ def test_a_person_planted_everywhere_is_gone_and_stays_gone(planted: Planted) ->
     assert everything(database).count(PHONE) == 1
     assert database.fetch("SELECT title_zh FROM twin.record") == [("***报修水管",)]
     assert (database.settings.data_dir / "uploads" / "u1" / "other.csv").exists()
+    assert database.fetch("SELECT count(*) FROM audit.subject_key WHERE subject = 'E03-other'") == [(0,)]
     assert verify(database.settings).is_whole
     with pytest.raises(NotFound):
         erase_person(database.settings, WhoAsked(id_number=NUMBER), STEWARD)
