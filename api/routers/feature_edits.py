@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Annotated, Any, TypeVar
+from typing import Annotated, Any, NamedTuple, TypeVar
 
 import anyio
 import orjson
@@ -18,7 +18,9 @@ from api.feature_service import FeatureService, features_of
 from api.needs import needs
 from api.routers.features import CollectionId, StandardRoute, feature_key
 from twin.actions.access import absent
-from twin.actions.edit_assets import Editor, change_asset, create_asset, end_asset, replace_asset
+from twin.actions.edit_assets import change_asset, create_asset, end_asset, replace_asset
+from twin.actions.edited_features import Editor
+from twin.actions.report_event import change_event, replace_event, report_event, withdraw_event
 from twin.cluster import server
 from twin.errors import BadInput, Unconditional
 from twin.queries.cql2_filter import GEOMETRIES, plain_geometry
@@ -30,6 +32,21 @@ from twin.session import Actor, transaction
 Result = TypeVar("Result")
 MEDIA = (GEOJSON, "application/json", "application/merge-patch+json")
 router = APIRouter(tags=["OGC API Features 要素"], route_class=StandardRoute)
+
+
+class Edits(NamedTuple):
+    """How features of a table are written: anew, in place of what is there, in part, and taken out."""
+
+    create: Callable[..., int]
+    replace: Callable[..., None]
+    change: Callable[..., None]
+    end: Callable[..., None]
+
+
+EDITS = {
+    "asset": Edits(create_asset, replace_asset, change_asset, end_asset),
+    "event": Edits(report_event, replace_event, change_event, withdraw_event),
+}
 FeatureId = Annotated[str, Path(max_length=40, description="The feature's id 要素标识", examples=["1"])]
 IF_MATCH = {
     "name": "If-Match",
@@ -61,11 +78,15 @@ def _body(media: str, example: Any) -> dict[str, Any]:
     openapi_extra={"parameters": [CONTENT_CRS], "requestBody": _body(GEOJSON, examples.WRITTEN)},
 )
 async def create(request: Request, collection: CollectionId) -> Response:
-    """Write a new asset; Location says where it is. Evidence, history, search and audit are written with it."""
-    service, chosen = await _editable(request, collection)
+    """Write a new asset or report a case (`events`); Location says where it is.
+
+    Evidence, history, search and audit are written with it. A grid worker reports in the grids of its own, an officer
+    at assets of its department (`asset_code`).
+    """
+    service, chosen, edits = await _editable(request, collection)
     feature, crs = await _sent(request, service)
-    editor = Editor(request.state.asker.name, request.state.reach)
-    key = await _write(request, service, lambda cursor: create_asset(cursor, editor, chosen, feature, crs))
+    editor = _editor(request)
+    key = await _write(request, service, lambda cursor: edits.create(cursor, editor, chosen, feature, crs))
     answer = await _now(request, service, chosen, key)
     answer.status_code = 201
     answer.headers["Location"] = f"{base_of(request.scope)}/collections/{chosen.id}/items/{key}"
@@ -81,12 +102,12 @@ async def create(request: Request, collection: CollectionId) -> Response:
     openapi_extra={"parameters": [IF_MATCH, CONTENT_CRS], "requestBody": _body(GEOJSON, examples.WRITTEN)},
 )
 async def replace(request: Request, collection: CollectionId, fid: FeatureId) -> Response:
-    """Write an asset anew; what the feature does not say is emptied. If-Match names the version it replaces."""
-    service, chosen = await _editable(request, collection)
+    """Write an asset or a case anew; what is not said is emptied. If-Match names the version it replaces."""
+    service, chosen, edits = await _editable(request, collection)
     key, tag = feature_key(fid), _if_match(request)
     feature, crs = await _sent(request, service)
-    editor = Editor(request.state.asker.name, request.state.reach)
-    await _write(request, service, lambda cursor: replace_asset(cursor, editor, chosen, key, tag, feature, crs))
+    editor = _editor(request)
+    await _write(request, service, lambda cursor: edits.replace(cursor, editor, chosen, key, tag, feature, crs))
     return await _now(request, service, chosen, key)
 
 
@@ -103,11 +124,11 @@ async def replace(request: Request, collection: CollectionId, fid: FeatureId) ->
 )
 async def change(request: Request, collection: CollectionId, fid: FeatureId) -> Response:
     """Change what is named and leave the rest (JSON merge patch: null empties)."""
-    service, chosen = await _editable(request, collection)
+    service, chosen, edits = await _editable(request, collection)
     key, tag = feature_key(fid), _if_match(request)
     patch, crs = await _sent(request, service)
-    editor = Editor(request.state.asker.name, request.state.reach)
-    await _write(request, service, lambda cursor: change_asset(cursor, editor, chosen, key, tag, patch, crs))
+    editor = _editor(request)
+    await _write(request, service, lambda cursor: edits.change(cursor, editor, chosen, key, tag, patch, crs))
     return await _now(request, service, chosen, key)
 
 
@@ -121,20 +142,25 @@ async def change(request: Request, collection: CollectionId, fid: FeatureId) -> 
     openapi_extra={"parameters": [IF_MATCH]},
 )
 async def end(request: Request, collection: CollectionId, fid: FeatureId) -> Response:
-    """The asset is no more from now on; history keeps it, and `datetime` still finds it."""
-    service, chosen = await _editable(request, collection)
+    """An asset is no more from now on, a case is withdrawn; history keeps both (`as_of`, for assets `datetime` too)."""
+    service, chosen, edits = await _editable(request, collection)
     key, tag = feature_key(fid), _if_match(request)
-    editor = Editor(request.state.asker.name, request.state.reach)
-    await _write(request, service, lambda cursor: end_asset(cursor, editor, chosen, key, tag))
+    editor = _editor(request)
+    await _write(request, service, lambda cursor: edits.end(cursor, editor, chosen, key, tag))
     return Response(status_code=204)
 
 
-async def _editable(request: Request, name: str) -> tuple[FeatureService, Collection]:
+def _editor(request: Request) -> Editor:
+    asker: Actor = request.state.asker
+    return Editor(asker.name, request.state.reach, asker.role)
+
+
+async def _editable(request: Request, name: str) -> tuple[FeatureService, Collection, Edits]:
     service = features_of(request)
     chosen = await service.collection(name)
     if not chosen.editable:
         raise HTTPException(405, headers={"Allow": "GET, HEAD"})
-    return service, chosen
+    return service, chosen, EDITS[chosen.table]
 
 
 def _if_match(request: Request) -> str:

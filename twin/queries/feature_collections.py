@@ -238,10 +238,12 @@ EVENTS = Collection(
     about_en="Cases with their class, state and deadline.",
     table="event",
     key="event_id",
-    joins="JOIN twin.event_class e ON e.event_class_id = a.event_class_id\n  " + PLACE_JOINS,
+    joins="JOIN twin.event_class e ON e.event_class_id = a.event_class_id\n  "
+    "LEFT JOIN twin.asset s ON s.asset_id = a.asset_id\n  " + PLACE_JOINS,
     shape="point",
     times=("reported_at", "closed_at"),
     ends=False,
+    editable=True,
     properties=(
         CODE,
         *_words(
@@ -251,6 +253,7 @@ EVENTS = Collection(
             ("title_zh", "a.title_zh", "string", "标题", "Title"),
             ("state", "a.state", "string", "状态", "State"),
             ("severity", "a.severity", "string", "严重程度", "Severity"),
+            ("asset_code", "s.code", "string", "部件编码", "Code of the asset it is about"),
         ),
         ADMIN,
         GRID,
