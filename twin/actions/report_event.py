@@ -23,7 +23,7 @@ from twin.queries.features import entity_tag_of
 
 WRITABLE = ("code", "class_code", "title_zh", "severity", "asset_code", "state", "reported_at", "due_at")
 DERIVED = ("class_zh", "class_en", "admin_code", "grid_code", "closed_at")
-STATES = ("reported", "filed", "handling", "closed", "void")
+STATES = ("reported", "filed", "dispatched", "closed", "void")
 OVER = ("closed", "void")
 SEVERITIES = ("a", "b", "c")
 ID_NUMBER = re.compile(r"(?<![0-9])[1-9][0-9]{16}[0-9Xx](?![0-9])")
