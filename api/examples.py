@@ -207,6 +207,22 @@ CLASSES: dict[str, Any] = {
         }
     ]
 }
+EVENT_CLASSES: dict[str, Any] = {
+    "may_report": True,
+    "items": [
+        {
+            "code": "06010",
+            "name_zh": "暴露垃圾",
+            "name_en": "Exposed rubbish",
+            "category_zh": "市容环境类",
+            "category_en": "City appearance",
+            "filing_condition_zh": "公共区域成堆垃圾",
+            "time_limit": "4WH",
+            "closure_condition_zh": "清除干净",
+            "responsible_department_zh": "环卫/街道(镇)",
+        }
+    ],
+}
 SURVEY: dict[str, Any] = {
     "name": "spring-2026",
     "kind": "drone",

@@ -135,3 +135,35 @@ def test_a_person_is_shown_in_clear_only_for_a_purpose_and_a_reason_that_are_wri
     assert page.page.locator(".reveal-button").count() == 0
     assert not [value for value in values if value in page.page.evaluate(everything)]
     page.close()
+
+
+def test_a_case_is_reported_at_the_place_that_is_open_by_those_who_may(
+    context: BrowserContext, guarded_city: ServedCity
+) -> None:
+    database, root = guarded_city.database, guarded_city.root
+    lon, lat = guarded_city.facts.centre_of(HOUSEHOLDS[0].building)
+    link = f"at={lon:.7f},{lat:.7f}&lang=zh-CN"
+    page = MapPage.open(context, root, link, draws=False)
+    page.panel_answers()
+    page.until("document.querySelector('.report-button')")
+    assert not page.page.locator(".report-button").is_visible(), "not for the public"
+    page.close()
+
+    context.add_cookies([{"name": "twin_session", "value": session_for(database, "guo"), "url": root}])
+    page = MapPage.open(context, root, link, draws=False)
+    page.panel_answers()
+    page.page.locator(".report-button").click()
+    form = page.page.locator("form.report")
+    form.locator("[name=class_code]").select_option("06010")
+    form.locator("[name=title_zh]").fill("垃圾成堆, 请电13800138000")
+    form.locator("button[type=submit]").click()
+    page.until("document.querySelector('.report-answer .callout')?.textContent.includes('标题人人可见')")
+    form.locator("[name=title_zh]").fill("楼前垃圾成堆")
+    form.locator("[name=severity]").select_option("c")
+    form.locator("button[type=submit]").click()
+    page.until("document.querySelector('#section-events').textContent.includes('楼前垃圾成堆')")
+    assert "已上报" in page.text("#section-events")
+    assert database.fetch("SELECT title_zh, severity FROM twin.event WHERE state = 'reported'") == [
+        ("楼前垃圾成堆", "c")
+    ]
+    page.close(provoked="/collections/events/items")

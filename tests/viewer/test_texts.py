@@ -19,6 +19,7 @@ WORD_GROUPS = {
 }  # fmt: skip
 # Keys made of a fixed part and one of the page's own names.
 MADE = (
+    "report.severity.",
     "batch_state.",
     "deliver.count.",
     "deliver.job.",

@@ -1,4 +1,4 @@
-"""The 108 classes with their code schemes and attribute schemas."""
+"""The 108 classes with their code schemes and attribute schemas, and the classes of events."""
 
 from __future__ import annotations
 
@@ -20,6 +20,23 @@ FROM twin.class c
                     ORDER BY k.scheme, k.code) AS listed
     FROM twin.class_code k WHERE k.class_id = c.class_id AND k.kind = 'component') codes ON true
 """
+
+
+EVENT_CLASSES = """
+SELECT coalesce(json_agg(json_build_object(
+         'code', e.code, 'name_zh', e.minor_zh, 'name_en', e.minor_en, 'category_zh', e.major_zh,
+         'category_en', e.major_en, 'filing_condition_zh', e.filing_condition_zh, 'time_limit', e.time_limit,
+         'closure_condition_zh', e.closure_condition_zh,
+         'responsible_department_zh', e.responsible_department_zh) ORDER BY e.event_class_id), '[]')::text
+FROM twin.event_class e
+"""
+
+
+async def all_event_classes(cursor: psycopg.AsyncCursor[Any]) -> str:
+    """List the classes of events in the catalogue's order, as a JSON array in text."""
+    await cursor.execute(EVENT_CLASSES)
+    row = await cursor.fetchone()
+    return str(row[0]) if row else "[]"
 
 
 async def all_classes(cursor: psycopg.AsyncCursor[Any]) -> str:

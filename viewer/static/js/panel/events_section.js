@@ -2,14 +2,17 @@
 
 import { element } from "../elements.js";
 import { chip, nothing } from "./facts.js";
+import { reportControl } from "./report.js";
 
-export function eventsSection(answer, { language }) {
+export function eventsSection(answer, context) {
+  const { language } = context;
   const events = answer.events ?? [];
-  if (!events.length) return { id: "events", count: 0, node: nothing(language.text("events.none")) };
+  const report = reportControl(answer, context);
+  if (!events.length) return { id: "events", count: 0, node: element("div", {}, nothing(language.text("events.none")), report) };
   const rows = events.map((event) =>
     plainRow(event.title_zh ?? event.code, [event.code, event.reported_at ? language.time(event.reported_at) : ""], chip(language.word("event_state", event.state))),
   );
-  return { id: "events", count: events.length, node: element("ul", { class: "plain-rows" }, rows) };
+  return { id: "events", count: events.length, node: element("div", {}, element("ul", { class: "plain-rows" }, rows), report) };
 }
 
 export function sensorsSection(answer, { language }) {
