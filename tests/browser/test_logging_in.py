@@ -161,7 +161,7 @@ def test_a_case_is_reported_at_the_place_that_is_open_by_those_who_may(
     form.locator("[name=title_zh]").fill("楼前垃圾成堆")
     form.locator("[name=severity]").select_option("c")
     form.locator("button[type=submit]").click()
-    page.until("document.querySelector('#section-events').textContent.includes('楼前垃圾成堆')")
+    page.until("document.querySelector('#section-events')?.textContent.includes('楼前垃圾成堆')")
     assert "已上报" in page.text("#section-events")
     assert database.fetch("SELECT title_zh, severity FROM twin.event WHERE state = 'reported'") == [
         ("楼前垃圾成堆", "c")

@@ -61,7 +61,7 @@ function formParts(classes, answer, chosenAsset, language) {
     labelled("report.asset", element("select", { name: "asset_code" }, element("option", { value: "", text: language.text("report.no_asset") }), assets), language),
     labelled("report.severity", element("select", { name: "severity" }, severities), language),
     element("p", { class: "reveal-note", text: language.text("report.note") }),
-    element("button", { type: "submit", text: language.text("report.send") }),
+    element("button", { type: "submit", class: "solid-button", text: language.text("report.send") }),
     element("div", { class: "report-answer", role: "status" }),
   ];
 }
