@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import lru_cache
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address
 
 from starlette.datastructures import Headers
@@ -79,6 +80,7 @@ def key_of(address: Address) -> str:
     return str(IPv6Network((int(address) >> 64 << 64, 64)))
 
 
+@lru_cache(maxsize=1024)  # the same few clients and proxies ask again and again
 def _address(text: str | None) -> Address | None:
     try:
         address = ip_address((text or "").strip("[]"))

@@ -34,6 +34,7 @@ class Metrics:
             buckets=SECONDS,
             registry=self._registry,
         )
+        self._of_route: dict[tuple[str, str, int], tuple[Counter, Histogram]] = {}
         self.running = Gauge("twin_http_requests_running", "Requests being answered", registry=self._registry)
         self._cache = Counter(
             "twin_cache_answers", "Answers looked for in a cache", ("cache", "found"), registry=self._registry
@@ -44,9 +45,14 @@ class Metrics:
 
     def observe(self, method: str, route: str | None, status: int, seconds: float) -> None:
         """Count a request. route: its template, None where it has none. status: 0 when nobody was there any more."""
-        known, named = method if method in METHODS else "other", route or NO_ROUTE
-        self._requests.labels(known, named, str(status)).inc()
-        self._seconds.labels(known, named).observe(seconds)
+        key = (method if method in METHODS else "other", route or NO_ROUTE, status)
+        kept = self._of_route.get(key)
+        if kept is None:  # to find them by their labels takes longer than to count
+            known, named, _ = key
+            kept = self._requests.labels(known, named, str(status)), self._seconds.labels(known, named)
+            self._of_route[key] = kept
+        kept[0].inc()
+        kept[1].observe(seconds)
 
     def looked_in_cache(self, cache: str, found: bool) -> None:
         """Count a look into a cache. cache: one of the program's own names, such as tiles."""
