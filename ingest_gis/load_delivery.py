@@ -119,7 +119,8 @@ class DeliveryLoad:
         with crew_for(self.connection, plan, workers=workers, scheduler=scheduler, ahead=self.ahead) as crew:
             part_bytes = (options.memory_mb << 20) // (PARTS_OF_MEMORY * max(1, workers))
             known, seen = self._known(load), SeenKeys(self.total or 0)
-            PartRun(crew, self._seed(), known, settled, part_bytes, self._done, seen).run(batches)
+            total = self.total if self.is_large else None
+            PartRun(crew, self._seed(), known, settled, part_bytes, self._done, seen, total).run(batches)
         return seen
 
     def _known(self, load: LoadPlan) -> KnownRows | None:

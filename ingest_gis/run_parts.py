@@ -12,13 +12,15 @@ from numpy.typing import NDArray
 
 from ingest_gis.crew import Crew, PartDone
 from ingest_gis.key_map import SAME_KEY, SAME_ROW, TAKEN, Numbers, SeenKeys
-from ingest_gis.known_rows import KnownRows
+from ingest_gis.known_rows import Contents, KnownRows
 from ingest_gis.part_loader import PartResult, PartRows, delivered_row
 from ingest_gis.part_work import PartKeys
 from ingest_gis.prepared import Rejected
 from ingest_gis.row_hashes import hash_delivered
 
 CODES = {SAME_ROW: "duplicate_row", SAME_KEY: "duplicate_key"}
+
+SMALLEST_PART = 2500  # rows: fewer are not worth a message
 
 
 @dataclass
@@ -28,14 +30,17 @@ class _UnderWay:
     rows: pa.RecordBatch
     known: NDArray[np.int64]
     known_keys: Numbers
-    known_contents: Numbers
+    known_contents: Contents
     is_settled: bool
     keys: PartKeys | None = None
 
 
 @dataclass
 class PartRun:
-    """The parts of one delivery on their way. seed: how the file is read. known: None reads every row."""
+    """The parts of one delivery on their way. seed: how the file is read. known: None reads every row.
+
+    total: how many rows the file has, where that is known.
+    """
 
     crew: Crew
     seed: int
@@ -44,6 +49,7 @@ class PartRun:
     part_bytes: int
     done: Callable[[PartResult], None]
     seen: SeenKeys = field(default_factory=SeenKeys)
+    total: int | None = None
 
     def run(self, batches: Iterable[pa.RecordBatch]) -> None:
         """Take all rows through. `done` hears of every part, in any order."""
@@ -63,6 +69,8 @@ class PartRun:
         for batch in batches:
             end = first + batch.num_rows
             most = max(1, int(batch.num_rows * min(1.0, self.part_bytes / max(batch.nbytes, 1))))
+            if self.total is not None:  # smaller ones towards the end, so that all who work on them end together
+                most = min(most, max(SMALLEST_PART, (self.total - first) // (2 * self.crew.room)))
             marks = {first, end, *range(first, end, most)}
             marks |= {mark for stretch in self.settled for mark in stretch if first < mark < end}
             cuts = sorted(marks)
@@ -73,7 +81,8 @@ class PartRun:
 
     def _send(self, first: int, rows: pa.RecordBatch, is_settled: bool) -> None:
         raw = hash_delivered(rows, self.seed)
-        known, keys, contents = np.zeros(rows.num_rows, dtype=bool), *[np.zeros(0, dtype=np.uint64)] * 2
+        known, keys = np.zeros(rows.num_rows, dtype=bool), np.zeros(0, dtype=np.uint64)
+        contents = np.zeros(0, dtype=np.uint32)
         if self.known is not None:
             known, keys, contents = self.known.match(raw)
         self._parts[first] = _UnderWay(rows, np.flatnonzero(known), keys, contents, is_settled)
@@ -102,7 +111,7 @@ class PartRun:
         row_nos = np.concatenate((prepared.row_nos, np.asarray(part.rows["_row_no"].to_numpy())[part.known]))
         order = np.argsort(row_nos, kind="stable")
         keys = np.concatenate((prepared.keys, part.known_keys))
-        contents = np.concatenate((prepared.contents, part.known_contents))
+        contents = np.concatenate((prepared.contents.astype(np.uint32), part.known_contents))
         verdicts = np.zeros(len(keys), dtype=np.uint8)
         verdicts[order] = self.seen.judge(keys[order], contents[order])
         self.seen.set_aside(prepared.set_aside)
