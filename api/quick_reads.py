@@ -68,6 +68,8 @@ class QuickReads:
     async def _configure(self, connection: psycopg.AsyncConnection[Any]) -> None:
         connection.prepared_max = 400
         await connection.execute(SETTINGS, (str(int(self._limits.statement_s * 1000)),))
+        if self._waiting:  # after an outage, say: whoever waits comes first
+            return
         with suppress(psycopg.errors.ProgrammingError):  # a database without tables is no reason to fail
             await self._warm(connection.cursor(binary=True))
 

@@ -60,7 +60,7 @@ WITHOUT_HISTORY = {
         "twin.tile_change",
         "twin.export",
     ),
-    *("twin.batch", "twin.refused_delivery", "private.quarantine", "twin.observation"),
+    *("twin.batch", "twin.refused_delivery", "private.quarantine", "twin.observation", "private.index_key"),
     *("twin.unmapped_class", "twin.grid_succession", "twin.management_grid_member"),
 }
 RECORDED = """
