@@ -53,13 +53,19 @@ def may_see(viewer: Viewer, secret: Secret, question: Question) -> bool:
     return False
 
 
-def leaks(viewer: Viewer, question: Question, content: bytes, secrets: list[Secret]) -> list[str]:
-    """Name what an answer holds that this viewer may not see: the secrets' kinds, or something of the inside."""
+def leaks(
+    viewer: Viewer, question: Question, content: bytes, secrets: list[Secret], said_before: str = ""
+) -> list[str]:
+    """Name what an answer holds that this viewer may not see: the secrets' kinds, or something of the inside.
+
+    said_before: what the same viewer asked the audit earlier, which the audit keeps and tells it again.
+    """
     text = content.decode("utf-8", "replace")
     found = []
     for secret in secrets:
         there = secret.text in text or (secret.kind == "masked" and f"\\u{ord(secret.text[0]):04x}*" in text)
-        if there and secret.text not in question.said and not may_see(viewer, secret, question):
+        said = secret.text in question.said or secret.text in said_before
+        if there and not said and not may_see(viewer, secret, question):
             found.append(f"{secret.kind} of {secret.department or 'the small city'} ({secret.grid})")
     return found + [f"the inside: {word}" for word in INSIDE if word in text and word not in question.said]
 
@@ -217,6 +223,7 @@ def run_pairs(client: TestClient, app: FastAPI, city: GuardedCity, pairs: int, s
     """Ask random questions as random viewers and judge every answer."""
     rng = random.Random(seed)  # noqa: S311 -- the same questions in every run
     questions, found = Questions(app, city, rng), Found()
+    of_audit: dict[str, str] = {}
     for _ in range(pairs):
         viewer, question = rng.choice(city.viewers), questions.one()
         content = {"content": question.body.encode()} if isinstance(question.body, str) else {"json": question.body}
@@ -226,7 +233,11 @@ def run_pairs(client: TestClient, app: FastAPI, city: GuardedCity, pairs: int, s
         )  # fmt: skip
         found.pairs += 1
         found.statuses[answer.status_code] = found.statuses.get(answer.status_code, 0) + 1
-        what = leaks(viewer, question, answer.content, city.secrets)
+        before = ""
+        if question.path == "/audit":
+            before = of_audit.get(viewer.name, "")
+            of_audit[viewer.name] = before + question.said
+        what = leaks(viewer, question, answer.content, city.secrets, before)
         is_json = "json" in answer.headers.get("content-type", "")
         if is_json and holds_count_of_few(question, answer.json()):
             what.append("a number of few people")
