@@ -111,6 +111,20 @@ def test_a_case_is_corrected_for_the_version_that_was_read_and_history_keeps_wha
     assert app.get(where, params={"as_of": before.isoformat()}).status_code == 200
 
 
+def test_a_case_with_words_of_another_system_can_be_corrected(
+    app: TestClient, facts: SmallCity, who: Tokens, module_database: Database
+) -> None:
+    key = reported(app, facts, who["wang"]).json()["id"]
+    module_database.fetch("UPDATE twin.event SET state = 'handled', severity = 'high' WHERE event_id = %s", (key,))
+    patch = {"properties": {"title_zh": "路边暴露垃圾三处"}}
+    changed = app.patch(f"{ITEMS}/{key}", json=patch, headers=who["wang"] | {"If-Match": "*"})
+    assert changed.status_code == 200, changed.text
+    properties = changed.json()["properties"]
+    assert (properties["title_zh"], properties["state"], properties["severity"]) == (
+        "路边暴露垃圾三处", "handled", "high",
+    )  # fmt: skip
+
+
 def test_who_may_report_where(app: TestClient, facts: SmallCity, who: Tokens) -> None:
     assert app.post(ITEMS, json=case(facts)).status_code == 401
     assert app.post(ITEMS, json=case(facts), headers=who["sun"]).status_code == 403, "another's grid"

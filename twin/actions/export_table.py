@@ -213,7 +213,10 @@ def write_export(
     collection = base_collection(asked.collection)
     require(actor, "export", collection.rights, rights)
     if not _is_still_there(read_dsn, actor):
-        raise NotAllowed("申请人的账号已停用或变更 (the account that asked is disabled, or has another role by now)")
+        raise NotAllowed(
+            "申请人的账号已停用或变更 (the account that asked is disabled, or has another role by now)",
+            do="如仍需要, 请重新申请 (ask for it again if it is still needed)",
+        )
     reach = rights.reach(actor, "export", collection.rights)
     if not reach.everything and reach.department_id is None:
         raise NotAllowed("nothing of this collection may be exported by this account")

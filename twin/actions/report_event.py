@@ -85,7 +85,10 @@ def replace_event(
     cursor: psycopg.Cursor[Any], editor: Editor, collection: Collection, key: int, if_match: str,
     feature: Mapping[str, Any], crs: ServedCrs,
 ) -> None:  # fmt: skip
-    """Write a case anew; code and times that are not said stay. Raises as report_event, NotFound and Stale."""
+    """Write a case anew; its code, state and time of report stay where they are not said.
+
+    Raises as report_event, NotFound and Stale.
+    """
     current = _current(cursor, editor, key, if_match)
     given = {"state": current["state"]} | properties_of(feature, WRITABLE, DERIVED)
     _write(cursor, editor, key, given, _point(cursor, feature.get("geometry"), crs), current)
@@ -165,26 +168,25 @@ def _columns(
     cursor: psycopg.Cursor[Any], editor: Editor, given: Mapping[str, Any], current: Mapping[str, Any] | None
 ) -> dict[str, Any]:
     """Check properties and give the values of the columns (but for place and evidence)."""
-    now = datetime.now(UTC)
+    now, before = datetime.now(UTC), current or {}
     state = text_of(given, "state", 20) or "reported"
-    if state not in STATES:
+    if state not in (*STATES, before.get("state")):  # what a load brought may stay
         raise BadInput("取值不在范围内 (the value is not one of those)", where="state", do=" ".join(STATES))
-    if state != (current["state"] if current else "reported") and not editor.reach.everything:
+    if state != before.get("state", "reported") and not editor.reach.everything:
         raise NotAllowed(
             "状态随处置流程改变 (a case's state follows its handling)", do="请联系数据管理员 (ask a data steward)"
         )
     severity = text_of(given, "severity", 10)
-    if severity not in (None, *SEVERITIES):
+    if severity not in (None, *SEVERITIES, before.get("severity")):
         raise BadInput("取值不在范围内 (the value is not one of those)", where="severity", do=" ".join(SEVERITIES))
-    reported = _moment(given, "reported_at") or (current or {}).get("reported_at") or now
+    reported = _moment(given, "reported_at") or before.get("reported_at") or now
     due = _moment(given, "due_at")
     if reported > now + CLOCKS_APART:
         raise BadInput("上报时间在将来 (reported in the future)", where="reported_at")
     if due is not None and due < reported:
         raise BadInput("时限早于上报时间 (due before it was reported)", where="due_at")
-    closed = (current or {}).get("closed_at")
     return {
-        "code": text_of(given, "code", 40) or (current or {}).get("code") or _new_code(cursor),
+        "code": text_of(given, "code", 40) or before.get("code") or _new_code(cursor),
         "event_class_id": _class(cursor, text_of(given, "class_code", 10)),
         "title_zh": _title(given),
         "severity": severity,
@@ -192,7 +194,7 @@ def _columns(
         "state": state,
         "reported_at": reported,
         "due_at": due,
-        "closed_at": (closed or now) if state in OVER else None,
+        "closed_at": (before.get("closed_at") or now) if state in OVER else None,
     }
 
 
