@@ -111,6 +111,21 @@ def test_a_case_is_corrected_for_the_version_that_was_read_and_history_keeps_wha
     assert app.get(where, params={"as_of": before.isoformat()}).status_code == 200
 
 
+def test_a_case_is_not_moved_into_anothers_grid(
+    app: TestClient, facts: SmallCity, who: Tokens, module_database: Database
+) -> None:
+    answer = reported(app, facts, who["wang"])
+    ((lon, lat),) = module_database.fetch(
+        "SELECT ST_X(p), ST_Y(p) FROM twin.grid, ST_PointOnSurface(geom) p WHERE code <> %s ORDER BY code LIMIT 1",
+        (answer.json()["properties"]["grid_code"],),
+    )
+    patch = {"geometry": {"type": "Point", "coordinates": [lon, lat]}}
+    where, any_version = answer.headers["location"], {"If-Match": "*"}
+    assert app.patch(where, json=patch, headers=who["wang"] | any_version).status_code == 403
+    assert app.get(where).json()["geometry"] == answer.json()["geometry"]
+    assert app.patch(where, json=patch, headers=who["guo"] | any_version).status_code == 200
+
+
 def test_a_case_with_words_of_another_system_can_be_corrected(
     app: TestClient, facts: SmallCity, who: Tokens, module_database: Database
 ) -> None:
