@@ -218,9 +218,10 @@ def merge_in_cubes(points: Parts, cube_m: float) -> Parts:
     if not len(points):
         return points
     cells = np.floor(points["xyz"].astype(np.float64) / cube_m).astype(np.int64)
-    order = np.lexsort(cells.T)
-    points, cells = points[order], cells[order]
-    starts = np.flatnonzero(np.concatenate([[True], (np.diff(cells, axis=0) != 0).any(axis=1)]))
+    cube = _numbers_of(cells)
+    order = np.argsort(cube, kind="stable")
+    points, cube = points[order], cube[order]
+    starts = np.flatnonzero(np.concatenate([[True], np.diff(cube) != 0]))
     weight = points["weight"].astype(np.float64)[:, None]
     total = np.add.reduceat(weight, starts)
     merged = np.zeros(len(starts), dtype=POINT)
@@ -239,7 +240,16 @@ def without_lonely(points: Parts, radius_m: float, least: int) -> Parts:
     """Drop points with fewer than `least` others within radius_m."""
     if not len(points):
         return points
-    tree = cKDTree(points["xyz"])
-    others = tree.query_ball_point(points["xyz"], radius_m, return_length=True) - 1
-    kept: Parts = points[others >= least]
+    xyz = points["xyz"].astype(np.float64)
+    # The distance of the last one needed, not a count of all: a point is its own first neighbour.
+    last, _ = cKDTree(xyz).query(xyz, k=[least + 1], distance_upper_bound=np.nextafter(radius_m, np.inf))
+    kept: Parts = points[np.isfinite(np.ravel(last))]
     return kept
+
+
+def _numbers_of(cells: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Number cells (N, 3): one int64 each, in the order of the third, the second, the first coordinate."""
+    least = cells.min(axis=0)
+    size = cells.max(axis=0) - least + 1
+    at = cells - least
+    return np.asarray((at[:, 2] * size[1] + at[:, 1]) * size[0] + at[:, 0], dtype=np.int64)

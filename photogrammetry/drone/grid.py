@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import threading
+from collections import OrderedDict
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,6 +15,7 @@ import numpy as np
 import rasterio
 import rasterio.shutil
 from numpy.typing import NDArray
+from rasterio.io import DatasetReader
 from rasterio.transform import Affine, from_origin
 from rasterio.windows import Window
 
@@ -19,6 +23,11 @@ from twin.errors import BadInput
 
 NODATA = -9999.0
 BLOCK = 512
+HELD_RASTERS = 6
+_held = threading.local()  # a raster that is open belongs to one thread
+# GDAL would keep a twentieth of the machine's memory for blocks of open rasters, in every worker. Set in an Env, the
+# limit would come and go with it, and the blocks with the limit.
+os.environ.setdefault("GDAL_CACHEMAX", "96")
 
 
 @dataclass(frozen=True)
@@ -171,11 +180,28 @@ def read_heights(path: Path, row: int, col: int, rows: int, cols: int) -> NDArra
 
 def read_cells(path: Path, row: int, col: int, rows: int, cols: int, fill: float = 0) -> NDArray[Any]:
     """Read a window of the first band as (rows, cols), fill outside the raster."""
-    with rasterio.open(path) as raster:
-        out = np.full((rows, cols), fill, dtype=raster.dtypes[0])
-        r0, r1 = max(0, row), min(raster.height, row + rows)
-        c0, c1 = max(0, col), min(raster.width, col + cols)
-        if r1 > r0 and c1 > c0:
-            part = raster.read(1, window=Window(c0, r0, c1 - c0, r1 - r0))
-            out[r0 - row : r1 - row, c0 - col : c1 - col] = part
+    raster = _open_raster(path)
+    out = np.full((rows, cols), fill, dtype=raster.dtypes[0])
+    r0, r1 = max(0, row), min(raster.height, row + rows)
+    c0, c1 = max(0, col), min(raster.width, col + cols)
+    if r1 > r0 and c1 > c0:
+        part = raster.read(1, window=Window(c0, r0, c1 - c0, r1 - r0))
+        out[r0 - row : r1 - row, c0 - col : c1 - col] = part
     return out
+
+
+def _open_raster(path: Path) -> DatasetReader:
+    """Open a raster, or give the one this thread holds open: neighbouring windows share unpacked blocks.
+
+    A file that was written anew is opened anew.
+    """
+    held: OrderedDict[tuple[str, int, int, int], DatasetReader]
+    held = _held.__dict__.setdefault("rasters", OrderedDict())
+    stat = path.stat()
+    key = (str(path), stat.st_ino, stat.st_mtime_ns, stat.st_size)
+    if key not in held:
+        held[key] = rasterio.open(path)
+        if len(held) > HELD_RASTERS:
+            held.popitem(last=False)[1].close()
+    held.move_to_end(key)
+    return held[key]

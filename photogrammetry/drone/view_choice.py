@@ -6,9 +6,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+import cv2
 import numpy as np
 from numpy.typing import NDArray
-from scipy import ndimage
 
 from photogrammetry.drone.grid import Grid, read_heights
 from photogrammetry.drone.surface_cells import Heights, pull_push
@@ -153,7 +153,8 @@ def _cost(
     seen = inside & visible_cells(
         wide.heights[box], part, camera, tolerance_m=settings.tolerance_m, reach_cells=_hiding_cells(wide, core, steep)
     )
-    fade = np.clip(1 - ndimage.distance_transform_edt(seen) / (settings.edge_cells + 1), 0, 1)
+    away = cv2.distanceTransform(seen.astype(np.uint8), cv2.DIST_L2, cv2.DIST_MASK_PRECISE)
+    fade = np.clip(1 - away / (settings.edge_cells + 1), 0, 1)
     return np.where(seen, slope + FADED * fade, np.inf).astype(np.float32)
 
 

@@ -24,6 +24,7 @@ from photogrammetry.sample.photo_files import MAKE, MODEL
 from photogrammetry.sample.quarter import CRS, VERTICAL_DATUM
 from photogrammetry.sample.scales import Scale, read_scale
 from photogrammetry.sample.truth import write_truth
+from photogrammetry.workers import one_thread
 from twin.errors import BadInput
 
 Progress = Callable[[float, float, str], None]  # done, total, what is being done
@@ -113,7 +114,8 @@ def _pool(workers: int, maker: Maker) -> Iterator[ProcessPoolExecutor | None]:
     """Start worker processes, or none where one is enough; on Ctrl-C drop what has not begun."""
     if workers == 1:
         making.use_here(maker)
-        yield None
+        with one_thread():
+            yield None
         return
     context = multiprocessing.get_context("spawn")
     settings = (maker.seed, maker.scale.name, str(maker.pages_folder))

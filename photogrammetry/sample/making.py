@@ -10,6 +10,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 from numpy.typing import NDArray
+from threadpoolctl import threadpool_limits
 
 from photogrammetry.sample.camera import Camera, Pose, make_camera
 from photogrammetry.sample.control_points import Mark, marks_in_photo
@@ -95,7 +96,8 @@ def use_here(maker: Maker) -> None:
 
 
 def start_worker(seed: int, scale_name: str, pages_folder: str) -> None:
-    """Build this process's scene."""
+    """Build this process's scene, and keep its numeric libraries to one thread."""
+    threadpool_limits(limits=1)
     use_here(Maker(seed, read_scale(scale_name), Path(pages_folder)))
 
 

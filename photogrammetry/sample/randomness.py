@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import zlib
+from functools import lru_cache
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
 Grey = NDArray[np.float32]
+SHARPNESS = -0.75  # of the cubic, as OpenCV has it
+COARSE = 16  # texels a knot from which few knots make many texels: a product of small matrices beats resizing
 
 
 def stream(seed: int, *purpose: str | int) -> np.random.Generator:
@@ -42,16 +45,44 @@ def lattice(seed: int, col0: int, row0: int, cols: int, rows: int) -> Grey:
 def octave(seed: int, cell: int, col0: int, row0: int, cols: int, rows: int) -> Grey:
     """Interpolate the lattice with `cell` texels per knot: (rows, cols) float32, seamless over any window.
 
-    col0, row0: position of the window in the endless texture, texels.
+    col0, row0: position of the window in the endless texture, texels. Cubic convolution, a = -0.75. Source: Keys 1981.
     """
     if cell == 1:
         return lattice(seed, col0, row0, cols, rows)
-    first_col, first_row = col0 // cell - 2, row0 // cell - 2
-    knots_c, knots_r = cols // cell + 6, rows // cell + 6
-    knots = lattice(seed ^ (cell * 0x9E3779B1 & 0xFFFFFFFF), first_col, first_row, knots_c, knots_r)
-    smooth: Grey = cv2.resize(knots, (knots_c * cell, knots_r * cell), interpolation=cv2.INTER_CUBIC)
-    top, left = row0 - first_row * cell, col0 - first_col * cell
+    first_col, across = _blend(cell, col0, cols)
+    first_row, along = _blend(cell, row0, rows)
+    knots = lattice(seed ^ (cell * 0x9E3779B1 & 0xFFFFFFFF), first_col, first_row, across.shape[1], along.shape[1])
+    if cell >= COARSE:
+        return np.asarray(along @ knots @ across.T, dtype=np.float32)
+    left, top = col0 - first_col * cell, row0 - first_row * cell
+    size = (across.shape[1] * cell, along.shape[1] * cell)
+    smooth: Grey = cv2.resize(knots, size, interpolation=cv2.INTER_CUBIC)
     return smooth[top : top + rows, left : left + cols]
+
+
+def _blend(cell: int, start: int, count: int) -> tuple[int, Grey]:
+    """Give the first knot that `count` texels from `start` need, and each texel's weights of the knots (count, knots).
+
+    The middles of the knots' cells carry the knots' values, as in cv2.resize.
+    """
+    whole, within = divmod(start, cell)
+    first, weights = _weights(cell, within, count)
+    return whole + first, weights
+
+
+@lru_cache(maxsize=256)
+def _weights(cell: int, start: int, count: int) -> tuple[int, Grey]:
+    at = (np.arange(start, start + count) + 0.5) / cell - 0.5
+    below = np.floor(at).astype(np.int64)
+    first = int(below[0]) - 1
+    share = at - below
+    weights = np.zeros((count, int(below[-1]) + 3 - first), np.float32)
+    rows = np.arange(count)
+    for knot, away in enumerate((1 + share, share, 1 - share, 2 - share)):
+        near = (SHARPNESS + 2) * away**3 - (SHARPNESS + 3) * away**2 + 1
+        far = SHARPNESS * (away**3 - 5 * away**2 + 8 * away - 4)
+        weights[rows, below - 1 - first + knot] = near if knot in (1, 2) else far
+    return first, weights
 
 
 def fractal(

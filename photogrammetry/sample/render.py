@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cache
 from pathlib import Path
 
 import cv2
@@ -186,7 +187,14 @@ def expose(radiance: F32, exposure: NDArray[np.float64], seed: int, name: str) -
     noise = random.standard_normal(sites.shape, dtype=np.float32)
     sites += noise * np.sqrt(np.maximum(sites, 0) * SHOT_NOISE + READ_NOISE)
     raw = np.clip(np.round(sites * np.float32(SENSOR_WHITE)), 0, 65535).astype(np.uint16)
-    return tone_curve(cv2.cvtColor(raw, cv2.COLOR_BayerRGGB2RGB).astype(np.float32) / np.float32(SENSOR_WHITE))
+    developed: NDArray[np.uint8] = _development()[cv2.cvtColor(raw, cv2.COLOR_BayerRGGB2RGB)]
+    return developed
+
+
+@cache
+def _development() -> NDArray[np.uint8]:
+    """Give the 8-bit value of each of the sensor's 65,536."""
+    return tone_curve(np.arange(65536, dtype=np.float32) / np.float32(SENSOR_WHITE))
 
 
 def tone_curve(light: F32) -> NDArray[np.uint8]:

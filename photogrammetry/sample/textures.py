@@ -24,7 +24,8 @@ def _tint(field: Grey, low: tuple[float, float, float], high: tuple[float, float
     """Blend two colours by a field of about unit deviation around 0."""
     share = np.clip(field * 0.28 + 0.5, 0.0, 1.0)[..., None]
     base = np.asarray(low, np.float32)
-    mixed: Rgb = share * (np.asarray(high, np.float32) - base) + base
+    mixed: Rgb = share * (np.asarray(high, np.float32) - base)
+    mixed += base
     return mixed
 
 

@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from rasterio.transform import Affine
 
-from photogrammetry.drone.grid import NODATA, CogWriter, Grid, read_cells, read_heights, write_cog
+from photogrammetry.drone.grid import HELD_RASTERS, NODATA, CogWriter, Grid, read_cells, read_heights, write_cog
 from twin.errors import BadInput
 
 cell = st.sampled_from([0.05, 0.1, 0.15, 0.25, 0.5, 1.0])
@@ -139,3 +139,20 @@ def test_a_raster_that_is_turned_or_not_square_is_refused(tmp_path):
             raster.write(np.zeros((1, 2, 2), dtype=np.uint8))
         with pytest.raises(BadInput, match=f"{name}.tif: the raster is not north-up with square cells"):
             Grid.of(path)
+
+
+def test_a_raster_written_anew_is_read_anew(tmp_path):
+    grid, path = Grid("EPSG:4550", 0.0, 8.0, 1.0, 8, 10), tmp_path / "heights.tif"
+    for value in (1.0, 2.0):
+        path.unlink(missing_ok=True)
+        write_cog(path, grid, np.full((8, 10), value, dtype=np.float32), nodata=NODATA)
+        assert (read_heights(path, 0, 0, 8, 10) == value).all()
+
+
+def test_more_rasters_than_are_held_open_are_read_all_the_same(tmp_path):
+    grid = Grid("EPSG:4550", 0.0, 8.0, 1.0, 8, 10)
+    paths = [tmp_path / f"{number}.tif" for number in range(2 * HELD_RASTERS)]
+    for number, path in enumerate(paths):
+        write_cog(path, grid, np.full((8, 10), number, dtype=np.float32), nodata=NODATA)
+    for number, path in [*enumerate(paths), *enumerate(paths)]:
+        assert (read_heights(path, 0, 0, 8, 10) == number).all()
