@@ -7,7 +7,6 @@ from datetime import datetime
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.sparse.csgraph import connected_components
 from scipy.spatial import cKDTree
 
 from photogrammetry.photo import CheckSettings, Photo, camera_key
@@ -61,6 +60,8 @@ def plane_metres(photos: list[Photo]) -> NDArray[np.float64]:
 
 def _reject_far_away(photos: list[Photo], settings: CheckSettings) -> None:
     """Keep the largest group of photos in which no gap exceeds max_gap_m (or 10 usual gaps)."""
+    from scipy.sparse.csgraph import connected_components  # half a second to load: not by every worker
+
     chosen = _accepted(photos)
     if len(chosen) < 3:
         return

@@ -8,8 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 from rasterio.features import rasterize
-from scipy import ndimage
-from scipy.signal import fftconvolve
+from scipy import fft, ndimage
 from shapely.geometry.base import BaseGeometry
 
 from photogrammetry.drone.grid import Grid
@@ -50,7 +49,7 @@ def estimate_shift(
     sight = np.where(known, np.where(tall, 1.0, -1.0), 0.0)
     reach = int(np.ceil(limit_m / grid.cell_m))
     padded = np.pad(sight, reach)
-    score = fftconvolve(padded, pattern[::-1, ::-1], mode="valid") / np.abs(pattern).sum()
+    score = _slid_over(padded, pattern) / np.abs(pattern).sum()
     row, col = np.unravel_index(int(score.argmax()), score.shape)
     before, after = float(score[reach, reach]), float(score[row, col])
     if not (0 < row < 2 * reach and 0 < col < 2 * reach):
@@ -76,3 +75,11 @@ def _pattern(outlines: Sequence[BaseGeometry], grid: Grid) -> NDArray[np.float64
 def _vertex(left: float, middle: float, right: float) -> float:
     curve = left - 2 * middle + right
     return 0.0 if curve >= 0 else float(np.clip(0.5 * (left - right) / curve, -0.5, 0.5))
+
+
+def _slid_over(field: NDArray[np.float64], pattern: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Give the sum of field times pattern at every place where the pattern lies inside the field."""
+    size = [fft.next_fast_len(a + b - 1, real=True) for a, b in zip(field.shape, pattern.shape, strict=True)]
+    product = fft.irfft2(fft.rfft2(field, size) * fft.rfft2(pattern[::-1, ::-1], size), size)
+    inside = tuple(slice(b - 1, a) for a, b in zip(field.shape, pattern.shape, strict=True))
+    return np.asarray(product[inside], dtype=np.float64)

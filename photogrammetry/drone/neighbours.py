@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import numpy as np
-import scipy.sparse as sparse
 from numpy.typing import NDArray
 
 from photogrammetry.drone.sparse_model import SparseModel
+
+if TYPE_CHECKING:
+    from scipy.sparse import csr_matrix
 
 BEST_ANGLE_DEG = 14.0
 NARROWER_DEG = 6.0
@@ -23,8 +27,10 @@ def choose_neighbours(model: SparseModel, count: int) -> list[NDArray[np.int64]]
     Weighs shared tie points by the angle at which two photos see them: too narrow says little about depth, too
     wide looks too different. Photos of very different scale or direction are left out.
     """
+    from scipy.sparse import csr_matrix  # a quarter of a second to load: not by every worker
+
     shape = (len(model.shots), len(model.points))
-    seen = sparse.csr_matrix((np.ones(len(model.seen)), (model.shot_of, model.point_of)), shape=shape)
+    seen = csr_matrix((np.ones(len(model.seen)), (model.shot_of, model.point_of)), shape=shape)
     shared = (seen @ seen.T).toarray()
     chosen = []
     for index, shot in enumerate(model.shots):
@@ -38,7 +44,7 @@ def choose_neighbours(model: SparseModel, count: int) -> list[NDArray[np.int64]]
     return chosen
 
 
-def _score(model: SparseModel, seen: sparse.csr_matrix, first: int, second: int) -> float:
+def _score(model: SparseModel, seen: csr_matrix, first: int, second: int) -> float:
     common = np.intersect1d(seen[first].indices, seen[second].indices, assume_unique=True)
     points = model.points[common]
     rays = [points - model.shots[index].pose[1] for index in (first, second)]

@@ -12,19 +12,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 from PIL import Image
 
-from photogrammetry.drone.sparse_model import SparseModel
 from photogrammetry.drone.views import read_views
-from photogrammetry.durable_files import read_json, write_json
+from photogrammetry.durable_files import write_json
 from photogrammetry.frame import LocalFrame
-from photogrammetry.products.acceptance import CHECK_H_GSD, CHECK_V_GSD
 from photogrammetry.products.overlap import measure_overlap
-from photogrammetry.products.report_canvas import plain_style
 from photogrammetry.products.report_figures import gather_figures
-from photogrammetry.products.report_maps import draw_heights, draw_orthophoto, draw_overlap, draw_surface
-from photogrammetry.products.residual_plots import draw_control, draw_gps, draw_reprojection
 from photogrammetry.workers import Tools
 
 VERSION = 3
@@ -68,24 +62,9 @@ def run(inputs: Mapping[str, Path], output_dir: Path, settings: ReportSettings, 
     shutil.rmtree(scratch)
     tools.step(1, STEPS, "figures")
     figures = gather_figures(inputs, settings.survey, overlap.figures())
-    with plain_style() as words:
-        tools.step(2, STEPS, "maps")
-        draw_orthophoto(inputs["orthophoto"] / "orthophoto.tif", output_dir / "orthophoto.png")
-        draw_surface(inputs["surface"] / "dsm.tif", output_dir / "surface.png", words)
-        buildings = read_json(inputs["buildings"] / "buildings.json")
-        draw_heights(inputs["surface"] / "ndsm.tif", buildings, output_dir / "heights.png", words)
-        draw_overlap(overlap, views, output_dir / "overlap.png", words)
-        tools.step(3, STEPS, "plots")
-        model = SparseModel.load(inputs["georeference"])
-        draw_reprojection(model, output_dir / "reprojection.png", words)
-        placed = [shot for shot in model.shots if shot.registered and shot.gps_residual_m is not None]
-        if placed:
-            stood = frame.enu_to_crs(np.array([shot.pose[1] for shot in placed]))
-            draw_gps(placed, stood, output_dir / "gps.png", words)
-        if figures["control"] or figures["checkpoints"]:
-            gsd_m = float(figures["gsd_m"])
-            limits_m = (CHECK_H_GSD * gsd_m, CHECK_V_GSD * gsd_m)
-            draw_control(figures["control"], figures["checkpoints"], limits_m, output_dir / "control.png", words)
+    from photogrammetry.products.report_pictures import draw_pictures  # matplotlib is loaded by who draws
+
+    draw_pictures(inputs, output_dir, overlap, figures, lambda done, what: tools.step(done, STEPS, what))
     captions = CAPTIONS if figures["buildings"]["found"] else {**CAPTIONS, "heights": BARE_HEIGHTS}
     figures["pictures"] = list_pictures(output_dir, captions)
     write_json(output_dir / "figures.json", figures)
