@@ -17,10 +17,14 @@ from concurrent.futures import FIRST_COMPLETED, CancelledError, Future, ProcessP
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import lru_cache
 from multiprocessing.connection import wait as wait_for_connection
-from typing import Any, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 from twin.errors import SchedulerUnavailable, WorkerLost
+
+if TYPE_CHECKING:
+    from threadpoolctl import ThreadpoolController
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
@@ -79,12 +83,18 @@ class Backend(Protocol):
 @contextmanager
 def one_thread() -> Iterator[None]:
     """Keep the numeric libraries to one thread: sums in one order, so the same bytes whoever computes them."""
-    from threadpoolctl import threadpool_limits
-
     if "cv2" in sys.modules:
         sys.modules["cv2"].setNumThreads(1)
-    with threadpool_limits(limits=1):
+    with _numeric_libraries(len(sys.modules)).limit(limits=1):
         yield
+
+
+@lru_cache(maxsize=1)
+def _numeric_libraries(modules: int) -> ThreadpoolController:
+    """Find the numeric libraries of this process: looked for again when modules have come, as that takes a while."""
+    from threadpoolctl import ThreadpoolController
+
+    return ThreadpoolController()
 
 
 def measured_task(function: Callable[[Any], Any], item: Any) -> Measured:
