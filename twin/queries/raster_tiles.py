@@ -16,15 +16,15 @@ import rasterio
 from numpy.typing import NDArray
 from PIL import Image
 from rasterio.enums import Resampling
-from rio_tiler.errors import PointOutsideBounds, RioTilerError, TileOutsideBounds
+from rio_tiler.errors import PointOutsideBounds, RioTilerError
 from rio_tiler.io import Reader
 from scipy import ndimage
 
 from twin.crs import LonLat
 from twin.errors import BadInput, NotFound
 from twin.queries.colour_ramps import RAMP_OF_PRODUCT, HeightRange, colour_heights, legend
+from twin.queries.raster_windows import TILE_PIXELS, cut_tile
 
-TILE_PIXELS = 256
 PICTURES = ("orthophoto",)
 HEIGHTS = tuple(RAMP_OF_PRODUCT)
 FORMATS = {"png": "image/png", "webp": "image/webp"}
@@ -69,27 +69,19 @@ def picture_tile(raster: RasterFile, z: int, x: int, y: int, image_format: str) 
 
 def _rgba_tile(raster: RasterFile, z: int, x: int, y: int) -> NDArray[np.uint8]:
     rgba = np.zeros((TILE_PIXELS, TILE_PIXELS, 4), dtype=np.uint8)
-    with _reader(raster) as reader:
-        try:
-            if raster.kind in PICTURES:
-                tile = reader.tile(x, y, z, tilesize=TILE_PIXELS, indexes=(1, 2, 3), resampling_method="bilinear")
-                rgba[..., :3] = tile.data.transpose(1, 2, 0)
-            else:
-                tile = reader.tile(x, y, z, tilesize=TILE_PIXELS, indexes=1, resampling_method="bilinear")
-                cell_m = _cell_m(z, y) if raster.kind in ("dsm", "dtm") else None
-                rgba[..., :3] = colour_heights(tile.data[0], raster.kind, height_range(raster), cell_m)
-        except TileOutsideBounds:
-            return rgba
-        rgba[..., 3] = np.where(_measured(tile), 255, 0)
-    rgba[rgba[..., 3] == 0] = 0
+    is_picture = raster.kind in PICTURES
+    with _said_when_unreadable(raster):
+        tile = cut_tile(raster.path, z, x, y, (1, 2, 3) if is_picture else (1,))
+    if tile is None:
+        return rgba
+    if is_picture:
+        rgba[..., :3] = np.round(tile.values.transpose(1, 2, 0)).astype(np.uint8)
+    else:
+        cell_m = _cell_m(z, y) if raster.kind in ("dsm", "dtm") else None
+        rgba[..., :3] = colour_heights(tile.values[0], raster.kind, height_range(raster), cell_m)
+    rgba[..., 3] = np.where(tile.known, 255, 0)
+    rgba[~tile.known] = 0
     return rgba
-
-
-def _measured(tile: Any) -> NDArray[np.bool_]:
-    """Say which pixels hold values (the library's own `mask` spans the data type, not 0 to 255)."""
-    hidden = np.asarray(np.ma.getmaskarray(tile.array), dtype=np.bool_)
-    held: NDArray[np.bool_] = np.logical_not(np.logical_or.reduce(hidden, axis=0))
-    return held
 
 
 def terrain_tile(raster: RasterFile, z: int, x: int, y: int, encoding: str) -> bytes:
@@ -102,13 +94,12 @@ def terrain_tile(raster: RasterFile, z: int, x: int, y: int, encoding: str) -> b
     check_tile(z, x, y)
     if raster.kind not in HEIGHTS:
         raise BadInput("this product has no heights", where=raster.kind, do=f"Ask for one of: {', '.join(HEIGHTS)}")
-    with _reader(raster) as reader:
-        try:
-            tile = reader.tile(x, y, z, tilesize=TILE_PIXELS, indexes=1, resampling_method="bilinear")
-        except TileOutsideBounds as error:
-            raise NotFound("the survey has no heights there", where=f"{z}/{x}/{y}") from error
-    heights = tile.data[0].astype(np.float64)
-    missing = ~_measured(tile)
+    with _said_when_unreadable(raster):
+        tile = cut_tile(raster.path, z, x, y, (1,))
+    if tile is None:
+        raise NotFound("the survey has no heights there", where=f"{z}/{x}/{y}")
+    heights = tile.values[0].astype(np.float64)
+    missing = ~tile.known
     if missing.all():
         heights[:] = height_range(raster).low_m
     elif missing.any():
@@ -175,10 +166,15 @@ def height_range(raster: RasterFile) -> HeightRange:
 
 @contextmanager
 def _reader(raster: RasterFile) -> Iterator[Any]:
+    with _said_when_unreadable(raster), Reader(str(raster.path)) as reader:
+        yield reader
+
+
+@contextmanager
+def _said_when_unreadable(raster: RasterFile) -> Iterator[None]:
     try:
-        with Reader(str(raster.path)) as reader:
-            yield reader
-    except (TileOutsideBounds, PointOutsideBounds):
+        yield
+    except PointOutsideBounds:
         raise
     except (RioTilerError, rasterio.errors.RasterioError) as error:
         raise NotFound("the product's file cannot be read", where=raster.kind, do="Publish the survey again") from error
