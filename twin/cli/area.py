@@ -15,7 +15,6 @@ from twin.cli.ask import AsJson, Role, answer_of
 from twin.crs import LonLat
 from twin.errors import BadInput
 from twin.queries.city_bounds import city_bounds
-from twin.queries.summaries import named_area, read_polygon, sum_up
 from twin.settings import Settings, read_settings
 
 app = typer.Typer()
@@ -33,6 +32,8 @@ def summary(
 
     统计一个区域内的部件、档案、事件和人口。
     """
+    from twin.queries.summaries import named_area, read_polygon, sum_up
+
     if (polygon is None) == (not code):
         raise BadInput("give either a code or --polygon", do="For example: twin summary 370612001")
     settings = read_settings()

@@ -20,8 +20,6 @@ from twin.crs import LonLat
 from twin.errors import BadInput
 from twin.personal.keyring import remember_keys
 from twin.queries.city_bounds import check_place, city_bounds
-from twin.queries.imagery import OpenSurveys
-from twin.queries.lookup import LookupAsked, look_up
 from twin.queries.nearby import NearbyAsked, nearest_assets
 from twin.queries.place_asked import PlaceAsked, place_asked
 from twin.queries.search import KINDS, SearchAsked, search
@@ -52,6 +50,10 @@ def lookup(
 
     查询一个地点的全部信息。
     """
+    # Whatever reads rasters takes as long to load as most commands take in all.
+    from twin.queries.imagery import OpenSurveys
+    from twin.queries.lookup import LookupAsked, look_up
+
     settings = read_settings()
 
     async def ask(asking: Reading) -> bytes:
