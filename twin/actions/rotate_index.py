@@ -25,7 +25,8 @@ from twin.settings import Settings
 
 AT_ONCE = 2000
 KEEPER = Actor("twin key", role="system", purpose="keys")
-TAKE_INDEX_KEY = "SELECT pg_try_advisory_lock(hashtext('twin.index_key'))"
+# A load that has just ended may hold it for a moment yet.
+TAKE_INDEX_KEY = "SET lock_timeout = '2s'; SELECT pg_advisory_lock(hashtext('twin.index_key')); RESET lock_timeout"
 NOTE = "INSERT INTO private.index_key (key_id) VALUES (%s) ON CONFLICT DO NOTHING"
 STATE = "SELECT key_id, past FROM private.index_key FOR UPDATE"
 PAST = "UPDATE private.index_key SET past = past || jsonb_build_object(%s::text, %s::bigint)"
@@ -58,9 +59,11 @@ def begin_rotation(settings: Settings) -> Keyring:
     """
     with server.connect(settings, "owner", autocommit=True) as connection:
         keys = keys_of(connection)
-        free = connection.execute(TAKE_INDEX_KEY).fetchone()
-        if not free or not free[0]:
-            raise Conflict("个人数据正在入库 (personal data is being taken in)", do="稍后再试 (try again later)")
+        try:
+            connection.execute(TAKE_INDEX_KEY)
+        except psycopg.errors.LockNotAvailable as error:
+            busy = "个人数据正在入库 (personal data is being taken in)"
+            raise Conflict(busy, do="稍后再试 (try again later)") from error
         if not is_hashed(connection, keys):
             raise Conflict("上次更换还没有完成 (the last change is not finished)", do="twin key apply")
         with transaction(connection, KEEPER) as cursor:
