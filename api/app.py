@@ -19,6 +19,7 @@ from api.feature_answers import PREFIX
 from api.idempotency import install_idempotency
 from api.limits import ApiLimits, LimitRequests
 from api.openid import OpenId, OpenIdSettings, read_openid_settings
+from api.process_memory import keep_freed_memory
 from api.quick_items import AnswerItems
 from api.quick_tiles import AnswerKeptTiles
 from api.rates import LimitRates
@@ -116,6 +117,7 @@ def create_app(
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+        keep_freed_memory()
         async with services.running():
             yield
 
