@@ -227,6 +227,24 @@ def test_a_data_folder_only_root_can_reach_gets_its_cluster_elsewhere_and_says_s
         shutil.rmtree(server.data_folder(settings).parent)
 
 
+@pytest.mark.skipif(not ROOT, reason="about root's own folders")
+def test_a_new_data_folder_never_finds_the_database_of_one_that_was_deleted(place: Path) -> None:
+    private = place / "root-only"
+    private.mkdir(mode=0o700)
+    settings = read_settings({"TWIN_DATA_DIR": str(private / "var")})
+    folders = []
+    try:
+        for _ in range(2):
+            server.start(settings, server_options=QUICK)
+            folders.append(server.data_folder(settings).parent)
+            server.stop(settings)
+            shutil.rmtree(settings.data_dir)
+        assert folders[0] != folders[1]
+    finally:
+        for folder in set(folders):
+            shutil.rmtree(folder)
+
+
 def test_a_stopped_cluster_says_how_to_start_it(place: Path) -> None:
     settings = read_settings({"TWIN_DATA_DIR": str(place)})
     with pytest.raises(DatabaseUnavailable, match="twin db start"):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import os
 import pwd
+import secrets
 import stat
 import subprocess
 from collections.abc import Sequence
@@ -108,12 +109,13 @@ def make_cluster_dir(data_dir: Path, account: Account) -> Path:
     """Make the folder of the cluster, private to the account, and return it.
 
     Where the account cannot reach the data directory, the folder is made in /var/lib/city-digital-twin
-    and a note in the data directory says so.
+    and a note in the data directory says so. A new data directory gets a new folder: one of the same name that was
+    deleted may have left its database, with everybody in it.
     """
     data_dir.mkdir(parents=True, exist_ok=True)
     folder = cluster_dir(data_dir)
     if folder.parent == data_dir and not account.can_reach(data_dir):
-        folder = ROOT_FALLBACK / fingerprint(data_dir)
+        folder = ROOT_FALLBACK / f"{fingerprint(data_dir)}-{secrets.token_hex(4)}"
         folder.mkdir(parents=True, exist_ok=True)
         (data_dir / "database.location").write_text(f"{folder}\n", encoding="utf-8")
     folder.mkdir(parents=True, exist_ok=True)
