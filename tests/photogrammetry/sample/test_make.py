@@ -133,7 +133,7 @@ def test_the_town_is_of_a_towns_size():
 
 def test_a_slice_of_the_town_is_rendered_by_the_same_code(tmp_path: Path):
     """One coarse photo over the town's middle: every street, the buildings and trees around the middle."""
-    scale = replace(read_scale("town"), photo_width=240, photo_height=180, gsd_m=1.0)
+    scale = replace(read_scale("town"), photo_width=240, photo_height=180, gsd_m=1.6)
     quarter = lay_out_quarter(4, scale)
     quarter.buildings = [b for b in quarter.buildings if np.hypot(*b.outline.mean(axis=0)) < 110]
     quarter.trees = [tree for tree in quarter.trees if np.hypot(*tree[:2]) < 110]
