@@ -129,6 +129,7 @@ def create_app(
         docs_url=None,
         redoc_url=None,
         separate_input_output_schemas=False,
+        telemetry={"tracing": False, "metrics": False, "logs": False},  # nothing is told to anybody; see api.metrics
     )
     app.state.services = services
     install_error_handlers(app)

@@ -10,7 +10,7 @@ from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 LOCAL = "local"  # a program on the server itself, or one inside this process
-FORWARDING = (b"x-forwarded-for", b"forwarded", b"x-real-ip", b"via")
+FORWARDING = frozenset({b"x-forwarded-for", b"forwarded", b"x-real-ip", b"via"})
 MOST_HOPS = 20
 Network = IPv4Network | IPv6Network
 Address = IPv4Address | IPv6Address
@@ -37,21 +37,21 @@ class KnowClient:
 
     def _settle(self, scope: Scope) -> None:
         state = scope.setdefault("state", {})
-        peer = _address(scope["client"][0] if scope.get("client") else None)
-        forwards = any(name in FORWARDING for name, _ in scope["headers"])
+        peer, is_loopback, key = _peer(scope["client"][0] if scope.get("client") else None)
+        forwards = not FORWARDING.isdisjoint([name for name, _ in scope["headers"]])
         if peer is None or not self._is_trusted(peer):
-            if peer is not None and peer.is_loopback and forwards:
+            if is_loopback and forwards:
                 scope["client"] = None
                 state["client"] = "forwarded"
             else:
-                state["client"] = LOCAL if peer is None or peer.is_loopback else key_of(peer)
+                state["client"] = key
             return
         headers = Headers(scope=scope)
         if headers.get("x-forwarded-proto", "").strip() in ("http", "https"):
             scope["scheme"] = headers["x-forwarded-proto"].strip()
         client = self._said(headers.getlist("x-forwarded-for"))
         if client is None:  # a proxy that does not say for whom it asks, or one that asks itself
-            state["client"] = "forwarded" if forwards else LOCAL if peer.is_loopback else key_of(peer)
+            state["client"] = "forwarded" if forwards else key
             scope["client"] = None if forwards else scope["client"]
         else:
             scope["client"] = (str(client), 0)
@@ -68,7 +68,7 @@ class KnowClient:
         return None
 
     def _is_trusted(self, address: Address) -> bool:
-        return any(address in network for network in self._trusted)
+        return bool(self._trusted) and any(address in network for network in self._trusted)
 
 
 def key_of(address: Address) -> str:
@@ -81,6 +81,13 @@ def key_of(address: Address) -> str:
 
 
 @lru_cache(maxsize=1024)  # the same few clients and proxies ask again and again
+def _peer(text: str | None) -> tuple[Address | None, bool, str]:
+    """Give a peer's address, whether it is on this computer, and what it is counted by."""
+    address = _address(text)
+    is_loopback = address is not None and address.is_loopback
+    return address, is_loopback, LOCAL if address is None or is_loopback else key_of(address)
+
+
 def _address(text: str | None) -> Address | None:
     try:
         address = ip_address((text or "").strip("[]"))

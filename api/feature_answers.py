@@ -24,6 +24,8 @@ SCHEMA = "application/schema+json"
 OPENAPI = "application/vnd.oai.openapi+json;version=3.0"
 EPSG = "http://www.opengis.net/def/crs/EPSG/0/"
 
+ADDRESS = "twin.address"  # key of a scope
+
 Link = dict[str, str]
 
 
@@ -39,14 +41,21 @@ def base_of(scope: Scope) -> str:
 
 def here(request: Request, **changed: str | None) -> str:
     """Give the address that was asked for, with some parameters set or (None) left out."""
-    scope = request.scope
-    pairs = parse_qsl(scope["query_string"].decode("utf-8", "replace"), keep_blank_values=True)
-    kept = [(name, value) for name, value in pairs if name not in changed]
-    query = urlencode(kept + [(name, value) for name, value in changed.items() if value is not None])
-    base = base_of(scope)
-    path = quote(scope["path"].removeprefix(scope.get("root_path", "")))
-    whole = base.removesuffix(PREFIX) + path
-    return f"{whole}?{query}" if query else whole
+    path, given = _asked_address(request.scope)
+    pairs = [pair for name, pair in given if name not in changed]
+    pairs += [urlencode({name: value}) for name, value in changed.items() if value is not None]
+    return f"{path}?{'&'.join(pairs)}" if pairs else path
+
+
+def _asked_address(scope: Scope) -> tuple[str, list[tuple[str, str]]]:
+    """Give the address without parameters, and each parameter's name and text; worked out once for all its links."""
+    known: tuple[str, list[tuple[str, str]]] | None = scope.get(ADDRESS)
+    if known is None:
+        query = scope["query_string"].decode("utf-8", "replace")
+        given = [(name, urlencode({name: value})) for name, value in parse_qsl(query, keep_blank_values=True)]
+        path = quote(scope["path"].removeprefix(scope.get("root_path", "")))
+        known = scope[ADDRESS] = base_of(scope).removesuffix(PREFIX) + path, given
+    return known
 
 
 def link(rel: str, href: str, media: str, title: str) -> Link:

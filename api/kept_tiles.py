@@ -14,7 +14,7 @@ import time
 from collections import OrderedDict, defaultdict
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import psycopg
 
@@ -46,6 +46,8 @@ class KeptTile:
     found: int
     plain: bytes | None = None
     packed: bytes | None = None
+    # What is sent before either form (packed or not), written once for all who ask.
+    heads: dict[bool, list[tuple[bytes, bytes]]] = field(default_factory=dict, compare=False, repr=False)
 
     def has(self, *, packed: bool) -> bool:
         """Say whether a form is there."""

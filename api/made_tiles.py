@@ -84,9 +84,9 @@ async def _drawn_and_packed(read: Tile | Assets, asked: TileAsked, packed: bool)
 
 async def _in_both_forms(tile: KeptTile) -> KeptTile:
     if tile.plain is not None:
-        return replace(tile, packed=await _away(pack, tile.plain))
+        return replace(tile, packed=await _away(pack, tile.plain), heads={})
     assert tile.packed is not None  # noqa: S101 - a tile has one form at least
-    return replace(tile, plain=unpack(tile.packed))
+    return replace(tile, plain=unpack(tile.packed), heads={})
 
 
 async def _away(work: Callable[[bytes], bytes], body: bytes) -> bytes:

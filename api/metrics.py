@@ -35,10 +35,13 @@ class Metrics:
             registry=self._registry,
         )
         self._of_route: dict[tuple[str, str, int], tuple[Counter, Histogram]] = {}
-        self.running = Gauge("twin_http_requests_running", "Requests being answered", registry=self._registry)
+        self.running = 0  # requests being answered; of the event loop's thread alone
+        running = Gauge("twin_http_requests_running", "Requests being answered", registry=self._registry)
+        running.set_function(lambda: self.running)
         self._cache = Counter(
             "twin_cache_answers", "Answers looked for in a cache", ("cache", "found"), registry=self._registry
         )
+        self._of_cache: dict[tuple[str, bool], Counter] = {}
         self._jobs = Gauge("twin_jobs", "Jobs by state", ("state",), registry=self._registry)
         self._lag = Gauge("twin_database_answer_seconds", "Time of a small question", registry=self._registry)
         self._registry.register(_Pool(pool))
@@ -56,7 +59,10 @@ class Metrics:
 
     def looked_in_cache(self, cache: str, found: bool) -> None:
         """Count a look into a cache. cache: one of the program's own names, such as tiles."""
-        self._cache.labels(cache, "yes" if found else "no").inc()
+        kept = self._of_cache.get((cache, found))
+        if kept is None:
+            kept = self._of_cache[cache, found] = self._cache.labels(cache, "yes" if found else "no")
+        kept.inc()
 
     def text(self, jobs: Mapping[str, int], answered_s: float | None) -> bytes:
         """Write everything in Prometheus' text format.

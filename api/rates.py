@@ -6,11 +6,10 @@ import hashlib
 import math
 import time
 from collections import OrderedDict
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from api.client_address import LOCAL
@@ -19,7 +18,7 @@ from api.errors import problem
 Kind = Literal["login", "tiles", "read", "costly", "write", "upload"]
 MOST_CLIENTS = 20_000
 CREDENTIAL_KEPT_S = 300.0
-TILE_PARTS = ("/tiles/", "/terrain/")
+TILES, TERRAIN = "/tiles/", "/terrain/"
 TILE_STARTS = ("/3dtiles/", "/static/", "/vendor/", "/docs/")
 COSTLY = ("/summary", "/exports", "/deliveries")
 WRITING = frozenset({"POST", "PUT", "PATCH", "DELETE"})
@@ -56,11 +55,11 @@ class Budgets:
 
 def kind_of(method: str, path: str) -> Kind:
     """Say what a request is, by its method and address."""
-    if path.startswith("/auth/") and method in WRITING:
+    if method in WRITING and path.startswith("/auth/"):
         return "login"
     if path == "/deliveries/files":
         return "upload"
-    if any(part in path for part in TILE_PARTS) or path.startswith(TILE_STARTS):
+    if TILES in path or TERRAIN in path or path.startswith(TILE_STARTS):
         return "tiles"
     if method in WRITING:
         return "costly" if path.rstrip("/") in COSTLY else "write"
@@ -108,8 +107,8 @@ class LimitRates:
         state: dict[str, Any] = scope.setdefault("state", {})
         kind = kind_of(scope["method"], scope["path"])
         address = state.get("client", LOCAL)
-        credential = _credential(scope)
-        account = self._account(credential)
+        credential = _credential(scope["headers"])
+        account = self._account(credential) if credential is not None else None
         wait = 0.0
         # Whoever tries to log in is counted by address: the account named is not yet theirs.
         if address != LOCAL or (kind == "login" and scope.get("client") and scope["client"][0] != "testclient"):
@@ -118,23 +117,24 @@ class LimitRates:
             await _too_often(scope, wait)(scope, receive, send)
             return
         await self._app(scope, receive, send)
-        named = getattr(state.get("asker"), "account", None)
-        if credential is not None and named is not None:
+        if credential is not None and (named := getattr(state.get("asker"), "account", None)) is not None:
             self._accounts[credential] = (f"account {named}", self._clock() + CREDENTIAL_KEPT_S)
             while len(self._accounts) > MOST_CLIENTS:
                 self._accounts.popitem(last=False)
 
-    def _account(self, credential: bytes | None) -> str | None:
-        if credential is None:
-            return None
+    def _account(self, credential: bytes) -> str | None:
         account, until = self._accounts.get(credential, ("", 0.0))
         return account if until > self._clock() else None
 
 
-def _credential(scope: Scope) -> bytes | None:
-    headers = Headers(scope=scope)
-    given = headers.get("authorization", "") + "\0" + headers.get("cookie", "")
-    return hashlib.sha256(given.encode()).digest() if given != "\0" else None
+def _credential(headers: Iterable[tuple[bytes, bytes]]) -> bytes | None:
+    authorization = cookie = b""
+    for name, value in headers:
+        if name == b"authorization":
+            authorization = authorization or value
+        elif name == b"cookie":
+            cookie = cookie or value
+    return hashlib.sha256(authorization + b"\0" + cookie).digest() if authorization or cookie else None
 
 
 def _too_often(scope: Scope, wait: float) -> ASGIApp:

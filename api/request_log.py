@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import logging
+import os
 import time
-from uuid import uuid4
 
 import structlog
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -12,8 +12,9 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from api.errors import unknown_problem
 from api.metrics import Metrics
 
+_LOGGER = logging.getLogger("twin.requests")
 log = structlog.wrap_logger(
-    logging.getLogger("twin.requests"),
+    _LOGGER,
     processors=[structlog.stdlib.filter_by_level, structlog.processors.JSONRenderer(ensure_ascii=False)],
     wrapper_class=structlog.stdlib.BoundLogger,
 ).bind()  # bound once, not for every line
@@ -30,6 +31,7 @@ SECURITY_HEADERS = {
 }
 HSTS = (b"strict-transport-security", b"max-age=31536000; includeSubDomains")
 _SECURITY = [(name.lower().encode(), value.encode()) for name, value in SECURITY_HEADERS.items()]
+_NAMES = frozenset(name for name, _ in _SECURITY)
 
 
 class RequestLog:
@@ -44,22 +46,23 @@ class RequestLog:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        request_id = uuid4().hex
+        request_id = os.urandom(16).hex()
         scope.setdefault("state", {})["request_id"] = request_id
         started, status = time.perf_counter(), 0
-        self._metrics.running.inc()
+        self._metrics.running += 1
 
         async def with_headers(message: Message) -> None:
             nonlocal status
             if message["type"] == "http.response.start":
                 status = message["status"]
-                given = message["headers"] = list(message.get("headers", ()))
+                given = message.get("headers", ())
                 names = {name.lower() for name, _ in given}
-                given += [pair for pair in _SECURITY if pair[0] not in names]
+                missing = _SECURITY if names.isdisjoint(_NAMES) else [one for one in _SECURITY if one[0] not in names]
+                timing = b"total;dur=%.1f" % ((time.perf_counter() - started) * 1000)
+                own = ((b"x-request-id", request_id.encode()), (b"server-timing", timing))
+                message["headers"] = [*given, *missing, *own]
                 if self._https or scope.get("scheme") == "https":
-                    given.append(HSTS)
-                timing = f"total;dur={(time.perf_counter() - started) * 1000:.1f}"
-                given += [(b"x-request-id", request_id.encode()), (b"server-timing", timing.encode())]
+                    message["headers"].append(HSTS)
             await send(message)
 
         try:
@@ -70,13 +73,15 @@ class RequestLog:
             await unknown_problem(request_id, scope["path"], error)(scope, receive, with_headers)
         finally:
             route = getattr(scope.get("route"), "path", None)
-            self._metrics.running.dec()
-            self._metrics.observe(scope["method"], route, status, time.perf_counter() - started)
-            log.info(
-                "request",
-                request_id=request_id,
-                method=scope["method"],
-                route=route,
-                status=status or None,
-                ms=round((time.perf_counter() - started) * 1000, 1),
-            )
+            self._metrics.running -= 1
+            seconds = time.perf_counter() - started
+            self._metrics.observe(scope["method"], route, status, seconds)
+            if _LOGGER.isEnabledFor(logging.INFO):
+                log.info(
+                    "request",
+                    request_id=request_id,
+                    method=scope["method"],
+                    route=route,
+                    status=status or None,
+                    ms=round(seconds * 1000, 1),
+                )

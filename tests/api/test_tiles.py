@@ -145,6 +145,19 @@ def test_one_tag_for_each_form(own: Database, at: TestClient) -> None:
         assert at.get(address(HERE, 16), headers={"if-none-match": tag}).status_code == 304
 
 
+@pytest.mark.parametrize("form", ["gzip", "identity"])
+def test_an_answer_from_memory_carries_what_the_routes_answer_carries(own: Database, at: TestClient, form: str) -> None:
+    ways: dict[str, dict[str, str]] = {"made": {}, "from memory": {}, "again": {}, "by the route": {"cookie": "a=b"}}
+    said = []
+    for way in ways.values():
+        answer = at.get(address(HERE, 16), headers={"accept-encoding": form} | way)
+        assert answer.status_code == 200
+        own_words = {"x-request-id", "server-timing"}
+        said.append(({name: value for name, value in answer.headers.items() if name not in own_words}, answer.content))
+    assert said == [said[0]] * len(ways)
+    assert {"etag", "cache-control", "vary", "content-length", "content-security-policy"} <= set(said[0][0])
+
+
 def test_each_form_is_made_of_the_other_when_it_is_asked_for(own: Database, at: TestClient) -> None:
     for first, then in (("gzip", "identity"), ("identity", "gzip")):
         at.app.state.services.tiles.clear()  # type: ignore[attr-defined]
