@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
@@ -25,6 +26,7 @@ OPENAPI = "application/vnd.oai.openapi+json;version=3.0"
 EPSG = "http://www.opengis.net/def/crs/EPSG/0/"
 
 ADDRESS = "twin.address"  # key of a scope
+_PLAIN_QUERY = re.compile(r"(?:[\w-]+=[\w.,:-]*(?:&|$))*", re.ASCII)
 
 Link = dict[str, str]
 
@@ -51,11 +53,16 @@ def _asked_address(scope: Scope) -> tuple[str, list[tuple[str, str]]]:
     """Give the address without parameters, and each parameter's name and text; worked out once for all its links."""
     known: tuple[str, list[tuple[str, str]]] | None = scope.get(ADDRESS)
     if known is None:
-        query = scope["query_string"].decode("utf-8", "replace")
-        given = [(name, urlencode({name: value})) for name, value in parse_qsl(query, keep_blank_values=True)]
+        given = _pairs(scope["query_string"].decode("utf-8", "replace"))
         path = quote(scope["path"].removeprefix(scope.get("root_path", "")))
         known = scope[ADDRESS] = base_of(scope).removesuffix(PREFIX) + path, given
     return known
+
+
+def _pairs(query: str) -> list[tuple[str, str]]:
+    if _PLAIN_QUERY.fullmatch(query):  # most are: as they came is as they would be written
+        return [(pair.partition("=")[0], pair) for pair in query.split("&") if pair]
+    return [(name, urlencode({name: value})) for name, value in parse_qsl(query, keep_blank_values=True)]
 
 
 def link(rel: str, href: str, media: str, title: str) -> Link:

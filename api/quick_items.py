@@ -91,6 +91,9 @@ async def _page(
         return None
     page = await service.services.quick.ask(lambda cursor: page_of(cursor, asked))
     answer = page_answer(request, asked, page, page.matched, page.exact)
+    if "gzip" not in request.headers.get("accept-encoding", ""):
+        answer.headers.add_vary_header("Accept-Encoding")
+        return answer
     return GZipMiddleware(answer, minimum_size=PACKED_FROM, compresslevel=LEVEL)
 
 
