@@ -8,15 +8,17 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import HealthCheck
 from hypothesis import settings as hypothesis_settings
 
 from tests.databases import Database, fresh_database, running_cluster
 from twin.settings import Settings
 
 # The same cases in every run, so that a change is judged by what it changed. To look for new ones:
-# HYPOTHESIS_PROFILE=search pytest ...
-hypothesis_settings.register_profile("same", derandomize=True)
-hypothesis_settings.register_profile("search", print_blob=True)
+# HYPOTHESIS_PROFILE=search pytest ... How long a case takes says more of the machine than of the case.
+SLOW = [HealthCheck.too_slow]
+hypothesis_settings.register_profile("same", derandomize=True, deadline=None, suppress_health_check=SLOW)
+hypothesis_settings.register_profile("search", print_blob=True, deadline=None, suppress_health_check=SLOW)
 hypothesis_settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "same"))
 
 

@@ -66,7 +66,7 @@ def test_bad_photos_are_counted_with_reasons_and_the_others_go_on(twin, photos, 
 
 
 def test_a_small_copy_never_displaces_its_original(twin, few, surveys):
-    small = cv2.resize(cv2.imread(str(few / GOOD[0])), (640, 480), interpolation=cv2.INTER_AREA)
+    small = cv2.resize(cv2.imread(str(few / GOOD[0])), (512, 384), interpolation=cv2.INTER_AREA)
     cv2.imwrite(str(few / "A_preview.jpg"), small)
     piexif.transplant(str(few / GOOD[0]), str(few / "A_preview.jpg"))
     assert twin("survey", "add", few, "--name", "spring").status == 0

@@ -83,7 +83,7 @@ def test_a_photo_of_noise_only_is_left_out_of_the_model_and_the_others_stay(twin
     """Sharp, placed and dated, but nothing in it is anywhere else."""
     photos = finished.parent / "photos"
     shutil.copytree(tiny_sample / "photos", photos)
-    noise = np.random.default_rng(1).integers(0, 255, (600, 800, 3), dtype=np.uint8)
+    noise = np.random.default_rng(1).integers(0, 255, cv2.imread(str(photos / GOOD[4])).shape, dtype=np.uint8)
     cv2.imwrite(str(photos / "noise.jpg"), cv2.GaussianBlur(noise, (0, 0), 1))
     piexif.transplant(str(photos / GOOD[4]), str(photos / "noise.jpg"))
     _declare(finished, photos_dir=str(photos))

@@ -51,7 +51,7 @@ def make(
 ) -> None:
     """Write a sample district: drone photos, control points, outlines, deliveries and the truth.
 
-    tiny: 11 photos of 800x600, 8 buildings (for tests). small: 35 photos of 2000x1500 and 5 bad ones, about 75
+    tiny: 11 photos of 640x480, 8 buildings (for tests). small: 35 photos of 2000x1500 and 5 bad ones, about 75
     buildings, one to three minutes. town: 430 photos, about 1,500 buildings, about half an hour. district: the
     deliveries of sixty departments on 584 villages, 1 million assets, 350,000 entities and 10 million records, some
     minutes; its photos are those of one quarter (1,360 photos, 5,000 buildings, hours of rendering), asked for with
