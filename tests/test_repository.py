@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 import typer.main
 
-from twin.cli.main import app
+from twin.cli.groups import commands as twin_commands
 
 ROOT = Path(__file__).resolve().parent.parent
 TOP_LEVEL = {
@@ -85,7 +85,9 @@ def commands(group: Any, name: str = "twin") -> list[tuple[str, Any]]:
     return [pair for key, sub in group.commands.items() for pair in commands(sub, f"{name} {key}")]
 
 
-@pytest.mark.parametrize(("name", "command"), commands(typer.main.get_command(app)), ids=lambda v: str(v)[:40])
+@pytest.mark.parametrize(
+    ("name", "command"), commands(typer.main.get_command(twin_commands())), ids=lambda v: str(v)[:40]
+)
 def test_every_command_has_an_example_and_stands_in_the_documents(name: str, command: Any) -> None:
     assert command.help, f"{name} says nothing of itself"
     assert "Example" in (command.epilog or "") + command.help, f"{name} --help shows no example"

@@ -19,7 +19,7 @@ from tests.api.members import PASSWORD, QUICK, add_member, log_in, session_for, 
 from tests.databases import Database
 from twin.actions import passwords
 from twin.actions.passwords import hash_of
-from twin.cli.main import app as commands
+from twin.cli.groups import commands
 
 LIMITS = ApiLimits(pool_min=1, pool_max=3, access_kept_s=0)
 HERE = {"base_url": "http://127.0.0.1", "client": ("127.0.0.1", 50000)}
@@ -117,7 +117,7 @@ def test_wrong_names_and_wrong_passwords_sound_alike_and_wait_alike(client: Test
     refused = audited(city, "login.refused")
     assert ("login", "account gui") in {row[:2] for row in refused}
     assert not any("nobody-of" in row[1] for row in refused), "what was typed as a name may be a password"
-    result = CliRunner().invoke(commands, ["user", "unlock", "gui"], env=env(city))
+    result = CliRunner().invoke(commands(), ["user", "unlock", "gui"], env=env(city))
     assert result.exit_code == 0, result.output
     assert log_in(client, "gui") == 200
 
@@ -143,17 +143,17 @@ def test_a_disabled_account_is_out_at_once(client: TestClient, city: Database) -
     token = {"Authorization": f"Bearer {token_for(city, 'leaver')}"}
     assert log_in(client, "leaver") == 200
     assert client.get("/auth/me", headers=token).json()["name"] == "leaver"
-    assert CliRunner().invoke(commands, ["user", "disable", "leaver"], env=env(city)).exit_code == 0
+    assert CliRunner().invoke(commands(), ["user", "disable", "leaver"], env=env(city)).exit_code == 0
     assert client.get("/auth/me", headers=token).status_code == 401
     assert client.get("/auth/me").json()["name"] is None
     assert log_in(client, "leaver") == 401
-    assert CliRunner().invoke(commands, ["user", "enable", "leaver"], env=env(city)).exit_code == 0
+    assert CliRunner().invoke(commands(), ["user", "enable", "leaver"], env=env(city)).exit_code == 0
     assert client.get("/auth/me", headers=token).status_code == 401, "tokens stay revoked"
 
 
 def test_a_first_password_must_be_changed_before_anything_else(client: TestClient, city: Database) -> None:
     made = CliRunner().invoke(
-        commands, ["user", "add", "new.one", "--person", "新人", "--role", "steward"], env=env(city)
+        commands(), ["user", "add", "new.one", "--person", "新人", "--role", "steward"], env=env(city)
     )
     assert made.exit_code == 0, made.output
     first = made.output.strip().rpartition(": ")[2]
@@ -191,9 +191,9 @@ def test_tokens_are_named_end_and_can_be_revoked(client: TestClient, city: Datab
     guo = {"Authorization": f"Bearer {token_for(city, 'guo')}"}
     assert client.delete(f"/auth/tokens/{number}", headers=guo).status_code == 404, "not theirs: not there"
     assert client.get("/auth/me", headers={"Authorization": f"Bearer {other}"}).status_code == 200
-    assert CliRunner().invoke(commands, ["token", "revoke", str(number)], env=env(city)).exit_code == 0
+    assert CliRunner().invoke(commands(), ["token", "revoke", str(number)], env=env(city)).exit_code == 0
     assert client.get("/auth/me", headers={"Authorization": f"Bearer {other}"}).status_code == 401
-    assert "zhu" in CliRunner().invoke(commands, ["token", "list"], env=env(city)).output
+    assert "zhu" in CliRunner().invoke(commands(), ["token", "list"], env=env(city)).output
 
 
 def test_an_administrator_needs_a_second_factor_and_a_code_is_good_once(client: TestClient, city: Database) -> None:
@@ -223,8 +223,8 @@ def test_an_administrator_needs_a_second_factor_and_a_code_is_good_once(client: 
     assert enrol["secret"] not in texts
     assert enrol["secret"] not in city.fetch("SELECT totp_secret FROM access.account WHERE name = 'an'")[0][0]
     assert codes[1] not in texts
-    assert CliRunner().invoke(commands, ["token", "make", "an", "--name", "x"], env=env(city)).exit_code != 0
-    assert CliRunner().invoke(commands, ["user", "totp", "an"], env=env(city)).exit_code == 0
+    assert CliRunner().invoke(commands(), ["token", "make", "an", "--name", "x"], env=env(city)).exit_code != 0
+    assert CliRunner().invoke(commands(), ["user", "totp", "an"], env=env(city)).exit_code == 0
     city.fetch("DELETE FROM access.login_failure")
     assert log_in(client, "an") == 200
     assert client.get("/auth/me").json()["must"] == ["second_factor"]
@@ -254,9 +254,9 @@ def test_one_sees_where_one_is_logged_in_and_ends_what_is_not_oneself(client: Te
         assert client.get("/auth/me", headers={"Cookie": f"twin_session={secret}"}).json()["name"] is None
     client.cookies.set("twin_session", mine)
     assert [row[1] for row in audited(city, "session.end")] == ["account here"] * 2
-    listed = CliRunner().invoke(commands, ["user", "sessions", "here", "--json"], env=env(city))
+    listed = CliRunner().invoke(commands(), ["user", "sessions", "here", "--json"], env=env(city))
     assert [one["device"] for one in json.loads(listed.output)] == ["Firefox, Windows"]
-    assert CliRunner().invoke(commands, ["user", "sessions", "here", "--end"], env=env(city)).exit_code == 0
+    assert CliRunner().invoke(commands(), ["user", "sessions", "here", "--end"], env=env(city)).exit_code == 0
     assert client.get("/auth/me").json()["name"] is None
 
 
@@ -298,7 +298,7 @@ def test_a_second_factor_is_renewed_with_the_present_one_only(client: TestClient
 def test_nobody_is_two_of_the_three_administrators(city: Database) -> None:
     def add(name: str, role: str) -> int:
         asked = ["user", "add", name, "--person", "同一人", "--role", role]
-        return CliRunner().invoke(commands, asked, env=env(city)).exit_code
+        return CliRunner().invoke(commands(), asked, env=env(city)).exit_code
 
     assert add("one.sys", "system_admin") == 0
     assert add("one.sec", "security_admin") != 0
@@ -311,7 +311,9 @@ def test_nobody_is_two_of_the_three_administrators(city: Database) -> None:
      ["--role", "grid_worker"], ["--role", "grid_worker", "--grid", "999"], ["--role", "system"]],
 )  # fmt: skip
 def test_accounts_that_cannot_be_are_refused(city: Database, wrong: list[str]) -> None:
-    assert CliRunner().invoke(commands, ["user", "add", "who", "--person", "谁", *wrong], env=env(city)).exit_code != 0
+    assert (
+        CliRunner().invoke(commands(), ["user", "add", "who", "--person", "谁", *wrong], env=env(city)).exit_code != 0
+    )
 
 
 def test_what_stands_in_the_database_logs_nobody_in(city: Database, client: TestClient) -> None:

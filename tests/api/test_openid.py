@@ -17,7 +17,7 @@ from api.openid import read_openid_settings
 from tests.api.members import add_member
 from tests.api.openid_provider import CLIENT, SECRET, Provider, provider
 from tests.databases import Database
-from twin.cli.main import app as commands
+from twin.cli.groups import commands
 from twin.errors import BadInput
 
 LIMITS = ApiLimits(pool_min=1, pool_max=3, access_kept_s=0)
@@ -92,7 +92,7 @@ def test_a_local_account_is_found_by_its_binding_only(
     env = {"TWIN_DATABASE_URL": str(module_database.settings.database_url)}
     for name, subject in (("li.na", "44"), ("chief", "45")):
         asked = ["user", "openid", name, "--issuer", there.issuer, "--subject", subject]
-        assert CliRunner().invoke(commands, asked, env=env).exit_code == 0
+        assert CliRunner().invoke(commands(), asked, env=env).exit_code == 0
     assert enter(client, there, {"sub": "44"}, "//elsewhere.example") == "/", "only pages of this site"
     assert client.get("/auth/me").json()["role"] == "steward"
     client.cookies.clear()

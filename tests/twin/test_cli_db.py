@@ -113,7 +113,7 @@ def test_an_unreachable_server_is_one_clear_line(twin: Twin) -> None:
 def test_a_database_that_fails_in_the_middle_is_one_clear_line(
     twin: Twin, database: Database, monkeypatch: pytest.MonkeyPatch, statement: str, says: str
 ) -> None:
-    monkeypatch.setattr("twin.cli.main.app", lambda: database.fetch(statement, role="admin"))
+    monkeypatch.setattr("twin.cli.main.commands", lambda _: lambda: database.fetch(statement, role="admin"))
     done = twin()
     assert (done.returncode, says in done.stderr, done.stderr.count("\n")) == (1, True, 1)
 

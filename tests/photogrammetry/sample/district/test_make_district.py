@@ -20,7 +20,7 @@ from photogrammetry.sample.district.kinds import counts_of_kinds, record_kinds
 from photogrammetry.sample.district.make_district import UNFINISHED, make_district
 from photogrammetry.sample.district.size import DistrictSize, read_count
 from photogrammetry.sample.district.things import FIRST_SERIAL, LAST_SERIAL, counts_of_classes, read_thing_classes
-from twin.cli.main import app
+from twin.cli.groups import commands
 from twin.errors import BadInput
 
 SIZE = DistrictSize(assets=1500, records=1500, entities=400, villages=14)
@@ -197,6 +197,6 @@ def test_the_command_says_what_it_cannot_do(tmp_path: Path) -> None:
         ["--scale", "district", "--villages", "3"],
         ["--scale", "small", "--part", "deliveries"],
     ):
-        done = CliRunner().invoke(app, ["sample", "make", str(tmp_path / "new"), *arguments])
+        done = CliRunner().invoke(commands(), ["sample", "make", str(tmp_path / "new"), *arguments])
         assert done.exit_code != 0
         assert not (tmp_path / "new").exists()
