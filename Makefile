@@ -11,8 +11,7 @@ install:
 	@bash .ci/install-python
 
 install-test:
-	@bash .ci/install-system test
-	@bash .ci/install-python
+	@bash .ci/install-for-tests
 
 test: install-test lint
 	.venv/bin/pytest -q -n 3 --dist loadgroup --durations=15
