@@ -15,7 +15,7 @@ from tests.api.small_city import SmallCity, insert_small_city
 from tests.databases import Database, fresh_database
 from twin.settings import Settings
 
-LIMITS = ApiLimits(pool_min=1, pool_max=4, quick_min=1, job_poll_s=0.05)
+LIMITS = ApiLimits(pool_wait_s=20, pool_min=1, pool_max=4, quick_min=1, job_poll_s=0.05)
 
 
 @dataclass(frozen=True)

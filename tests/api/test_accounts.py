@@ -21,7 +21,7 @@ from twin.actions import passwords
 from twin.actions.passwords import hash_of
 from twin.cli.groups import commands
 
-LIMITS = ApiLimits(pool_min=1, pool_max=3, access_kept_s=0)
+LIMITS = ApiLimits(pool_wait_s=20, pool_min=1, pool_max=3, access_kept_s=0)
 HERE = {"base_url": "http://127.0.0.1", "client": ("127.0.0.1", 50000)}
 NEW = "another long pass phrase"
 

@@ -31,7 +31,7 @@ def facts(module_database: Database) -> SmallCity:
 
 @pytest.fixture(scope="module")
 def app(module_database: Database, facts: SmallCity) -> Iterator[TestClient]:
-    limits = ApiLimits(pool_min=1, pool_max=3, access_kept_s=0)
+    limits = ApiLimits(pool_wait_s=20, pool_min=1, pool_max=3, access_kept_s=0)
     with TestClient(create_app(module_database.settings, limits=limits), raise_server_exceptions=False) as running:
         yield running
 

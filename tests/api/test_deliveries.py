@@ -28,7 +28,7 @@ from twin.settings import Settings
 
 HERE = {"base_url": "http://127.0.0.1", "client": ("127.0.0.1", 50000)}
 WHO = {"Twin-Person": quote("李科员")}
-LIMITS = ApiLimits(pool_min=1, pool_max=4, upload_bytes=200_000, upload_files=3)
+LIMITS = ApiLimits(pool_wait_s=20, pool_min=1, pool_max=4, upload_bytes=200_000, upload_files=3)
 
 
 @dataclass(frozen=True)

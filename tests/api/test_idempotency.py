@@ -26,7 +26,7 @@ CITY = {"name": "张三"}
 @pytest.fixture(scope="module")
 def client(module_database: Database) -> Iterator[TestClient]:
     settings = replace(module_database.settings, desk="steward")
-    app = create_app(settings, limits=ApiLimits(pool_min=1))
+    app = create_app(settings, limits=ApiLimits(pool_wait_s=20, pool_min=1))
     held, done = threading.Event(), threading.Event()
 
     async def add(body: dict[str, Any], services: ServicesOf, actor: Asker) -> dict[str, Any]:

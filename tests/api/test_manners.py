@@ -28,7 +28,7 @@ TOKEN = "a-token-of-the-monitor"
 @contextmanager
 def application(city: City, *, service: ServiceSettings | None = None, **limits: Any) -> Iterator[Any]:
     """An application with routes that misbehave."""
-    app = create_app(city.database.settings, limits=ApiLimits(pool_min=1, **limits), service=service)
+    app = create_app(city.database.settings, limits=ApiLimits(pool_wait_s=20, pool_min=1, **limits), service=service)
 
     async def idle() -> None:
         await asyncio.sleep(600)

@@ -20,7 +20,7 @@ from tests.databases import Database
 from twin.cli.groups import commands
 from twin.errors import BadInput
 
-LIMITS = ApiLimits(pool_min=1, pool_max=3, access_kept_s=0)
+LIMITS = ApiLimits(pool_wait_s=20, pool_min=1, pool_max=3, access_kept_s=0)
 ENV = {
     "TWIN_OIDC_CLIENT_ID": CLIENT,
     "TWIN_OIDC_CLIENT_SECRET": SECRET,

@@ -110,7 +110,7 @@ def test_too_long_and_too_large_requests(client: TestClient) -> None:
 
 
 def test_a_fault_of_ours_gives_an_id_and_no_secret(city: City) -> None:
-    app = create_app(city.database.settings, limits=ApiLimits(pool_min=1))
+    app = create_app(city.database.settings, limits=ApiLimits(pool_wait_s=20, pool_min=1))
 
     async def broken() -> None:
         raise ValueError("secret: 张三 13900000000")

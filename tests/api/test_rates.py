@@ -22,7 +22,9 @@ from tests.api.conftest import City
 from tests.api.test_problems import problem
 from twin.errors import BadInput
 
-FEW = ApiLimits(pool_min=1, budgets=Budgets(login=Budget(2, 0.01), read=Budget(3, 0.01), tiles=Budget(5, 0.01)))
+FEW = ApiLimits(
+    pool_wait_s=20, pool_min=1, budgets=Budgets(login=Budget(2, 0.01), read=Budget(3, 0.01), tiles=Budget(5, 0.01))
+)
 PROXY = ServiceSettings(trusted_proxies=(ip_network("10.0.0.0/24"),))
 
 
@@ -91,7 +93,7 @@ def test_the_servers_own_programs_are_not_counted_except_at_the_login(city: City
 def test_only_configured_proxies_are_believed(
     city: City, peer: str, headers: dict[str, str], client: str | None, scheme: str
 ) -> None:
-    with asked_from(city, peer, service=PROXY, limits=ApiLimits(pool_min=1)) as asking:
+    with asked_from(city, peer, service=PROXY, limits=ApiLimits(pool_wait_s=20, pool_min=1)) as asking:
         assert asking.get("/who", headers=headers).json() == {"client": client, "scheme": scheme}
 
 

@@ -41,7 +41,9 @@ def application(settings: Settings, tmp_path_factory: pytest.TempPathFactory) ->
     with fresh_database(settings, tmp_path_factory.mktemp("schema") / "var") as database:
         with database.connect("ingest") as connection:
             insert_small_city(connection, database.settings.data_dir)
-        app = create_app(replace(database.settings, desk="steward"), limits=ApiLimits(pool_min=1, job_stream_s=0.1))
+        app = create_app(
+            replace(database.settings, desk="steward"), limits=ApiLimits(pool_wait_s=20, pool_min=1, job_stream_s=0.1)
+        )
         with TestClient(app, raise_server_exceptions=False):
             yield app
 

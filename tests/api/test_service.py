@@ -52,7 +52,7 @@ def wait_for_running(city: City, wanted: int, limit_s: float = 20.0) -> int:
 
 
 def test_a_client_that_goes_away_takes_its_query_along(city: City) -> None:
-    app = app_with_slow_route(city.database.settings, ApiLimits(pool_min=1, pool_max=2, statement_s=60))
+    app = app_with_slow_route(city.database.settings, ApiLimits(pool_wait_s=20, pool_min=1, pool_max=2, statement_s=60))
     with serving(app) as address:  # type: ignore[arg-type]
         with socket.create_connection(("127.0.0.1", int(address.rsplit(":", 1)[1]))) as client:
             client.sendall(b"GET /slow HTTP/1.1\r\nHost: x\r\n\r\n")
@@ -62,7 +62,7 @@ def test_a_client_that_goes_away_takes_its_query_along(city: City) -> None:
 
 
 def test_a_query_that_takes_too_long_is_stopped_and_said_so(city: City) -> None:
-    app = app_with_slow_route(city.database.settings, ApiLimits(pool_min=1, statement_s=0.2))
+    app = app_with_slow_route(city.database.settings, ApiLimits(pool_wait_s=20, pool_min=1, statement_s=0.2))
     with TestClient(app) as client:  # type: ignore[arg-type]
         body = problem(client.get("/slow"), 503)
         assert body["type"] == "urn:twin:problem:too-slow"
@@ -108,7 +108,9 @@ def until_answered(client: TestClient, path: str, limit_s: float = 20.0) -> floa
 
 
 def test_load_is_shed_before_it_piles_up(city: City) -> None:
-    with TestClient(create_app(city.database.settings, limits=ApiLimits(pool_min=1, at_once=0))) as client:
+    with TestClient(
+        create_app(city.database.settings, limits=ApiLimits(pool_wait_s=20, pool_min=1, at_once=0))
+    ) as client:
         assert problem(client.get("/classes"), 503)["type"] == "urn:twin:problem:too-busy"
 
 
@@ -128,7 +130,7 @@ def test_a_mounted_page_keeps_its_own_policy_and_comes_after_the_api(city: City)
         await send({"type": "http.response.start", "status": 200, "headers": headers})  # type: ignore[operator]
         await send({"type": "http.response.body", "body": b"<p>map"})  # type: ignore[operator]
 
-    app = create_app(city.database.settings, mounts={"/": page}, limits=ApiLimits(pool_min=1))  # type: ignore[dict-item]
+    app = create_app(city.database.settings, mounts={"/": page}, limits=ApiLimits(pool_wait_s=20, pool_min=1))  # type: ignore[dict-item]
     with TestClient(app) as client:
         answer = client.get("/")
         assert (answer.text, answer.headers["content-security-policy"]) == ("<p>map", "script-src 'self'")
@@ -149,7 +151,7 @@ def test_the_log_has_routes_and_no_questions(client: TestClient, caplog: pytest.
 
 
 def test_who_asks_is_the_public(city: City) -> None:
-    app = create_app(city.database.settings, limits=ApiLimits(pool_min=1))
+    app = create_app(city.database.settings, limits=ApiLimits(pool_wait_s=20, pool_min=1))
 
     async def who(request: Request, asker: Asker) -> dict[str, str]:
         return {"role": asker.role, "name": asker.name}

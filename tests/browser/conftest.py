@@ -14,6 +14,7 @@ import pytest
 from playwright.sync_api import Browser, BrowserContext, sync_playwright
 
 from api.app import create_app
+from api.limits import ApiLimits
 from tests.api.live_server import serving
 from tests.api.small_city import SmallCity, insert_small_city
 from tests.browser.map_page import VIEWPORT
@@ -79,7 +80,7 @@ def refusing_proxy() -> Iterator[Outside]:
 
 def served(settings: Settings) -> AbstractContextManager[str]:
     """Serve API and pages on a free port of this host."""
-    return serving(create_app(settings, mounts={"/": create_pages(settings)}))
+    return serving(create_app(settings, mounts={"/": create_pages(settings)}, limits=ApiLimits(pool_wait_s=20)))
 
 
 @pytest.fixture(scope="session")

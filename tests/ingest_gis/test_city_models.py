@@ -25,7 +25,7 @@ from tests.ingest_gis.city_model_files import (
 )
 from tests.ingest_gis.delivered_rows import take
 from tests.ingest_gis.read_here import read_here
-from twin.cli.main import app
+from twin.cli.groups import commands
 from twin.errors import BadInput, UnreadableDelivery
 from twin.solids import UnreadableSolid, polyhedron, read_wkb
 
@@ -124,7 +124,7 @@ def test_wkb_that_is_no_solid_is_told_apart() -> None:
 
 def run(database: Database, monkeypatch: pytest.MonkeyPatch, *words: str) -> str:
     monkeypatch.setenv("TWIN_DATABASE_URL", str(database.settings.database_url))
-    result = CliRunner().invoke(app, ["export", *words])
+    result = CliRunner().invoke(commands(), ["export", *words])
     if result.exception and not isinstance(result.exception, SystemExit):
         raise result.exception
     return result.output

@@ -23,7 +23,12 @@ from twin.settings import Settings
 
 FREE = Budget(10**9, 10**9)
 LIMITS = ApiLimits(
-    pool_min=1, pool_max=4, job_stream_s=0.01, budgets=Budgets(FREE, FREE, FREE, FREE, FREE, FREE), access_kept_s=60
+    pool_wait_s=20,
+    pool_min=1,
+    pool_max=4,
+    job_stream_s=0.01,
+    budgets=Budgets(FREE, FREE, FREE, FREE, FREE, FREE),
+    access_kept_s=60,
 )
 PAIRS = 1500
 
