@@ -28,7 +28,13 @@ if TYPE_CHECKING:
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
-THREAD_VARIABLES = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMEXPR_NUM_THREADS")
+# Inherited by worker processes: libraries read these when they load, before any code of ours runs there. One thread
+# each; arrays of up to 32 MB are made of memory that is kept (128 MB of it), not had from the system page by page.
+WORKER_ENVIRONMENT = {
+    **dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMEXPR_NUM_THREADS"), "1"),
+    "MALLOC_MMAP_THRESHOLD_": str(32 << 20),
+    "MALLOC_TRIM_THRESHOLD_": str(128 << 20),
+}
 DEFAULT_WORKERS = 2
 DEFAULT_TASK_MB = 700
 ANSWER_S = 15
@@ -128,8 +134,7 @@ class LocalProcesses:
     def run(self, function: Callable[[Any], Any], items: Sequence[Any], at_once: int) -> Iterator[tuple[int, Measured]]:
         """Run function on each item; yield (index, result) as they end. Raises WorkerLost when a process dies."""
         if self._pool is None:
-            # Inherited by the workers: the libraries read these when they load, before any code of ours runs there.
-            os.environ.update(dict.fromkeys(THREAD_VARIABLES, "1"))
+            os.environ.update(WORKER_ENVIRONMENT)
             context = multiprocessing.get_context("spawn")
             self._pool = ProcessPoolExecutor(self.workers, mp_context=context, initializer=_start_worker)
         waiting: dict[Future[Measured], int] = {}

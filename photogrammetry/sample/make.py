@@ -24,7 +24,7 @@ from photogrammetry.sample.photo_files import MAKE, MODEL
 from photogrammetry.sample.quarter import CRS, VERTICAL_DATUM
 from photogrammetry.sample.scales import Scale, read_scale
 from photogrammetry.sample.truth import write_truth
-from photogrammetry.workers import one_thread
+from photogrammetry.workers import WORKER_ENVIRONMENT, one_thread
 from twin.errors import BadInput
 
 Progress = Callable[[float, float, str], None]  # done, total, what is being done
@@ -117,6 +117,7 @@ def _pool(workers: int, maker: Maker) -> Iterator[ProcessPoolExecutor | None]:
         with one_thread():
             yield None
         return
+    os.environ.update(WORKER_ENVIRONMENT)
     context = multiprocessing.get_context("spawn")
     settings = (maker.seed, maker.scale.name, str(maker.pages_folder))
     pool = ProcessPoolExecutor(workers, context, making.start_worker, settings)
