@@ -129,7 +129,8 @@ def create_app(
         docs_url=None,
         redoc_url=None,
         separate_input_output_schemas=False,
-        telemetry={"tracing": False, "metrics": False, "logs": False},  # nothing is told to anybody; see api.metrics
+        # Nothing is told to a collector, whatever the environment says; what is counted stands in api.metrics.
+        telemetry={"tracing": False, "metrics": False, "logs": False, "auto_configure": False},
     )
     app.state.services = services
     install_error_handlers(app)

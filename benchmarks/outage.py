@@ -122,7 +122,8 @@ def outage(settings: Settings, away: Callable[[Load], None]) -> tuple[Answers, A
     """Kill the database under load, wait as `away` does, start it again.
 
     settings: of a cluster of one's own. Returns the answers while it was away, those once it was back and the service
-    had answered well again (the first so many without a refusal, within PATIENCE_S), and how many seconds that took.
+    had answered well again (the first ten a client without a refusal, looked for within PATIENCE_S), and how many
+    seconds that took.
     """
     with served(settings) as address, Load(address) as load:
         load.wait_for(lambda answers: answers.statuses[200] >= 20)

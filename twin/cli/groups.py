@@ -9,6 +9,7 @@ import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from importlib import import_module
+from typing import Any
 
 import typer
 
@@ -66,12 +67,8 @@ def commands(arguments: Sequence[str] = ()) -> typer.Typer:
     app.callback()(_twin)
     for group in named or GROUPS:
         loaded: typer.Typer = import_module(f"twin.cli.{group.module}").app
-        if group.name is None:
-            app.add_typer(loaded)
-        elif group.help is None:
-            app.add_typer(loaded, name=group.name)
-        else:
-            app.add_typer(loaded, name=group.name, help=group.help)
+        said: dict[str, Any] = {"name": group.name, "help": group.help}
+        app.add_typer(loaded, **{key: text for key, text in said.items() if text is not None})
     return app
 
 
