@@ -188,17 +188,19 @@ def _entry(report: DeliveryReport) -> dict[str, Any]:
 
 
 def show_reports(reports: list[DeliveryReport], console: Console) -> None:
-    """Print what became of each file, and why rows were set aside, in both languages."""
+    """Print what became of each file that gave rows, and why rows were set aside, in both languages."""
     title = "试运行, 未写入 (dry run, nothing written)" if any(report.dry_run for report in reports) else None
     table = Table(title=title, box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0))
     for heading in ("文件\nfile", "类型\ntarget"):
         table.add_column(heading, no_wrap=True)
     for heading in (*HEADINGS, "行/秒\nrows/s"):
         table.add_column(heading, justify="right", no_wrap=True)
-    for report in reports:
+    opened = [report for report in reports if report.error is None or report.counts.read]
+    for report in opened:
         counts = [str(getattr(report.counts, column)) for column in COUNTS]
         table.add_row(_name(report), report.target or "-", *counts, f"{report.rows_per_second:,.0f}")
-    console.print(table)
+    if opened:
+        console.print(table)
     for report in reports:
         lines = [*_how_read(report), *_why_rejected(report)]
         if lines:

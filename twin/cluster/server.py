@@ -103,7 +103,8 @@ def connect(settings: Settings, role: Role, *, database: str | None = None, **op
 
 def unavailable(settings: Settings, error: Exception) -> DatabaseUnavailable:
     """Say in the user's terms why there is no connection, and what to do; never shows a password."""
-    reason = str(error).strip().splitlines()[-1] if str(error).strip() else type(error).__name__
+    said = [line for line in str(error).splitlines() if line.strip() and not line[0].isspace()]  # indented: its hints
+    reason = said[-1] if said else type(error).__name__
     if settings.database_url is None:
         return DatabaseUnavailable(
             f"the private database does not answer ({reason})", do="Start it with: twin db start"
