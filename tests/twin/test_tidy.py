@@ -40,12 +40,15 @@ def scattered(database: Database) -> list[tuple[Any, ...]]:
 def test_a_scattered_load_is_gathered_and_nothing_else_changes(loaded: Database) -> None:
     before, facts = scattered(loaded), loaded.fetch(FACTS)
     assert len(before) == 9
-    said: list[tuple[str, int]] = []
-    done = tidy(loaded.settings, show=lambda what, count: said.append((what, count)))
+    said: list[tuple[str, int, int]] = []
+    done = tidy(loaded.settings, show=lambda *told: said.append(told))
     assert (done.entries, done.gathered, done.scattered_left) == (60, 9, 0)
     assert done.squares > 9 * 30
-    assert ("search", 60) in said
-    assert ("order", 9) in said
+    assert {what: (behind, total) for what, behind, total in said} == {
+        "search": (6000, 6000),  # the keys given; 60 of them have a name
+        "totals": (done.squares, done.squares),
+        "order": (9, 9),
+    }
     assert scattered(loaded) == []
     assert loaded.fetch(FACTS) == facts
     assert loaded.fetch(LEFT) == [(0, 0)]

@@ -25,6 +25,7 @@ STEPS = {
     "database": "恢复数据库 database",
     "compare": "逐表比对 compare",
 }
+TIDYING = {"search": "搜索条目 search entries", "totals": "统计方格 totals", "order": "存储顺序 order on the disk"}
 BackupFile = Annotated[Path, typer.Argument(metavar="FILE", help="The backup, one file.")]
 
 
@@ -113,7 +114,12 @@ def tidy(
     from twin.cluster.tidy import tidy as bring_in_order
 
     bring_back_abandoned(read_settings())
-    done = bring_in_order(read_settings(), most_s=None if minutes is None else minutes * 60)
+    with _progress() as show:
+        done = bring_in_order(
+            read_settings(),
+            most_s=None if minutes is None else minutes * 60,
+            show=lambda what, behind, total: show(f"{TIDYING[what]} {behind:,} / {total:,}", behind / max(total, 1)),
+        )
     typer.echo(
         f"整理完成 tidied: {done.entries} search entries 搜索条目, {done.squares} squares counted 统计方格, "
         f"{done.gathered} squares gathered 归并方格, {done.scattered_left} left 剩余"

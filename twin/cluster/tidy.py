@@ -18,6 +18,13 @@ WORKER = Actor(name="tidy", role="system", purpose="maintenance")
 VACUUMED = ("twin.asset", "twin.search_entry", "twin.search_pending", "twin.area_total", "twin.area_stale",
             "twin.tile_change")  # fmt: skip
 MOST_ENTRIES, MOST_SQUARES = 20_000, 500
+# What is worked off a piece at a time: the function that does a piece, the piece's size, how much is noted.
+SEARCH = (
+    "SELECT twin.search_catch_up(%s)",
+    MOST_ENTRIES,
+    "SELECT coalesce(sum(coalesce(to_id, row_id) - row_id + 1), 0)::bigint FROM twin.search_pending",
+)
+TOTALS = ("SELECT twin.area_catch_up(%s)", MOST_SQUARES, "SELECT count(*) FROM twin.area_stale")
 
 
 @dataclass(frozen=True)
@@ -30,14 +37,17 @@ class Tidied:
     scattered_left: int
 
 
-def tidy(settings: Settings, *, most_s: float | None = None, show: Callable[[str, int], None] | None = None) -> Tidied:
+def tidy(
+    settings: Settings, *, most_s: float | None = None, show: Callable[[str, int, int], None] | None = None
+) -> Tidied:
     """Work off what loads have left, a piece at a time, each in a transaction of its own.
 
     most_s: stop after the piece at hand when so many seconds have passed; the rest is left for the next time, as it is
-    when the program is killed. show: called with what is done and how much of it. Readers are not held up.
+    when the program is killed. show: called with what is done (search, totals, order), how much of it is behind us and
+    how much there was. Readers are not held up.
     """
     until = time.monotonic() + most_s if most_s is not None else None
-    tell = show or (lambda what, count: None)
+    tell = show or (lambda what, done, total: None)
 
     def over() -> bool:
         return until is not None and time.monotonic() >= until
@@ -45,15 +55,11 @@ def tidy(settings: Settings, *, most_s: float | None = None, show: Callable[[str
     with connect(settings, "ingest") as connection:
         connection.execute("SET statement_timeout = 0")
         connection.commit()
-        entries = _work_off(
-            connection, "SELECT twin.search_catch_up(%s)", MOST_ENTRIES, over, lambda n: tell("search", n)
-        )
-        squares = _work_off(
-            connection, "SELECT twin.area_catch_up(%s)", MOST_SQUARES, over, lambda n: tell("totals", n)
-        )
+        entries = _work_off(connection, *SEARCH, over, lambda done, total: tell("search", done, total))
+        squares = _work_off(connection, *TOTALS, over, lambda done, total: tell("totals", done, total))
         connection.execute("SELECT twin.tiles_fold()")
         connection.commit()
-        gathered, left = _gather(settings, connection, over, lambda n: tell("order", n))
+        gathered, left = _gather(settings, connection, over, lambda done, total: tell("order", done, total))
     with connect(settings, "owner", autocommit=True) as connection:
         for table in VACUUMED:
             connection.execute(f"VACUUM (ANALYZE) {table}".encode())
@@ -61,21 +67,30 @@ def tidy(settings: Settings, *, most_s: float | None = None, show: Callable[[str
 
 
 def _work_off(
-    connection: psycopg.Connection[Any], query: str, most: int, over: Callable[[], bool], tell: Callable[[int], None]
-) -> int:
-    done = 0
+    connection: psycopg.Connection[Any], query: str, most: int, noted: str, over: Callable[[], bool],
+    tell: Callable[[int, int], None],
+) -> int:  # fmt: skip
+    done, total = 0, _count(connection, noted)
     while not over():
         with transaction(connection, WORKER) as cursor:
             row = cursor.execute(query.encode(), (most,)).fetchone()
         if row is None or not row[0]:
             break
         done += row[0]
-        tell(done)
+        left = _count(connection, noted)
+        total = max(total, left)  # loads go on meanwhile
+        tell(total - left, total)
     return done
 
 
+def _count(connection: psycopg.Connection[Any], query: str) -> int:
+    with transaction(connection, WORKER) as cursor:
+        row = cursor.execute(query.encode()).fetchone()
+    return int(row[0]) if row else 0
+
+
 def _gather(
-    settings: Settings, connection: psycopg.Connection[Any], over: Callable[[], bool], tell: Callable[[int], None]
+    settings: Settings, connection: psycopg.Connection[Any], over: Callable[[], bool], tell: Callable[[int, int], None]
 ) -> tuple[int, int]:
     with transaction(connection, WORKER) as cursor:
         scattered = cursor.execute("SELECT col, row FROM twin.scattered_squares()").fetchall()
@@ -87,7 +102,7 @@ def _gather(
             with transaction(connection, WORKER) as cursor:
                 cursor.execute("SELECT twin.gather_square(%s, %s)", (col, row))
             done += 1
-            tell(done)
+            tell(done, len(scattered))
     return done, len(scattered) - done
 
 

@@ -19,6 +19,8 @@ __all__ = ["KINDS", "SearchAsked", "search", "search_values"]
 # From here on a hit is written as it was asked for; below, what was meant may be one character away.
 SURE = 0.61
 FORGIVEN = 0.6
+# Fewer things than these that hold what was asked as a part: it may be something else's whole name, one character away.
+FEW = 3
 # Nats: a text that is only part of a label; how much rarer a kind of no weight is meant than the weightiest; what each
 # further thing of one name stands behind the first.
 JUST_A_PART, RARELY_MEANT, ONE_OF_A_NAME = 3.0, 3.0, 2.0
@@ -41,6 +43,7 @@ class SearchAsked:
     n: int = 20
     candidates: int = 200
     near_candidates: int = 1500
+    near_each: int = 300
     view: tuple[float, float, float, float] | None = None
 
 
@@ -81,6 +84,7 @@ def search_values(asked: SearchAsked, srid: int) -> dict[str, Any]:
         "n": asked.n if asked.view is None else max(asked.n, PLACED_HITS),
         "candidates": asked.candidates,
         "near_candidates": asked.near_candidates,
+        "near_each": asked.near_each,
     }
 
 
@@ -89,15 +93,18 @@ async def search(cursor: psycopg.AsyncCursor[Any], asked: SearchAsked, srid: int
 
     cursor: inside a transaction on the asker's behalf. srid: the city's working CRS. Returns a JSON array of hits as
     text: kind, code, label_zh, lon, lat, score in 0..1. A text without letters or digits finds nothing. Only when
-    nothing is written as asked are things found that differ by a character.
+    nothing is written as asked, or one or two things hold it as a part of what they are called, do things that differ
+    by a character follow.
     """
     values = search_values(asked, srid)
     if not values["forms"]:
         return "[]"
     await cursor.execute(INDEXES_ONLY)
     await cursor.execute(SEARCH, values)
-    hits = [Hit(*row) for row in await cursor.fetchall()]
-    sure = bool(hits) and hits[0].score >= SURE
+    rows = await cursor.fetchall()
+    hits, parts = [Hit(*row[:-1]) for row in rows], [bool(row[-1]) for row in rows]
+    surely = sum(hit.score >= SURE for hit in hits)
+    sure = surely > 0 and not (surely < FEW and all(parts[:surely]))
     hits = [replace(hit, score=hit.score - TO_SCORE * place_cost(asked.view, hit.lon, hit.lat)) for hit in hits]
     if not sure:
         hits += await _near(cursor, values, asked)

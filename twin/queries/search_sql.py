@@ -59,6 +59,16 @@ def _reading(column: str, whole: float, part: float) -> str:
    ORDER BY e.{column} USING ~<~ LIMIT %(candidates)s)"""
 
 
+# Assets of a class k that are called nothing else.
+_NAMELESS = f"""
+    (SELECT * FROM twin.asset a WHERE a.class_id = k.class_id AND a.valid_to IS NULL AND a.name_zh IS NULL
+       AND %(west)s::float8 IS NULL LIMIT %(n)s)
+    UNION ALL
+    (SELECT * FROM twin.asset a WHERE a.class_id = k.class_id AND a.valid_to IS NULL AND a.name_zh IS NULL
+       AND a.geom_m && ST_Transform({BOX}, %(srid)s::integer) AND a.geom && {BOX} LIMIT %(n)s)"""
+
+# How well fits what is only a part of a code or a label, at its beginning or inside it.
+JUST_PARTS = CODE_BEGINS, LABEL_BEGINS, CORE_BEGINS, INSIDE = (0.9, 0.85, 0.84, 0.8)
 _CODE_RANGE = "t.code >= p AND t.code < p || U&'\\+00FFFF' AND starts_with(t.code, p)"
 
 SEARCH = f"""
@@ -71,19 +81,20 @@ WITH form AS MATERIALIZED (
 ), found AS (
 {_by_code("unnest(%(codes)s::text[]) AS c (p)", "t.code = p", "1.0")}
   UNION ALL
-{_by_code("unnest(%(codes)s::text[]) AS c (p)", _CODE_RANGE, "0.9", " LIMIT %(n)s")}
+{_by_code("unnest(%(codes)s::text[]) AS c (p)", _CODE_RANGE, str(CODE_BEGINS), " LIMIT %(n)s")}
   UNION ALL
   SELECT {_ENTRY}, 0.95 FROM form JOIN twin.search_entry e ON e.sought = form.plain WHERE {_WANTED}
   UNION ALL
   (SELECT {_ENTRY}, 0.94 FROM form JOIN twin.search_entry e ON e.core = form.core WHERE {_WANTED} LIMIT %(candidates)s)
   UNION ALL
-  SELECT {_ENTRY}, 0.85 FROM form CROSS JOIN LATERAL (SELECT * FROM twin.search_entry e
+  SELECT {_ENTRY}, {LABEL_BEGINS} FROM form CROSS JOIN LATERAL (SELECT * FROM twin.search_entry e
     WHERE {_begins("e.sought", "form.plain")} AND {_WANTED} LIMIT %(candidates)s) e
   UNION ALL
-  SELECT {_ENTRY}, 0.84 FROM form CROSS JOIN LATERAL (SELECT * FROM twin.search_entry e
+  SELECT {_ENTRY}, {CORE_BEGINS} FROM form CROSS JOIN LATERAL (SELECT * FROM twin.search_entry e
     WHERE {_begins("e.core", "form.core")} AND {_WANTED} LIMIT %(candidates)s) e
   UNION ALL
-  (SELECT {_ENTRY}, CASE WHEN EXISTS (SELECT FROM form WHERE strpos(e.sought, form.plain) > 0) THEN 0.8 ELSE 0.6 END
+  (SELECT {_ENTRY},
+          CASE WHEN EXISTS (SELECT FROM form WHERE strpos(e.sought, form.plain) > 0) THEN {INSIDE} ELSE 0.6 END
    FROM twin.search_entry e WHERE e.tokens @@ (SELECT w.asked FROM words w) AND {_WANTED} LIMIT %(candidates)s)
   UNION ALL{_reading("core_initials", 0.7, 0.65)}
   UNION ALL{_reading("pinyin_initials", 0.7, 0.65)}
@@ -91,15 +102,11 @@ WITH form AS MATERIALIZED (
   UNION ALL
   -- The name of a class stands for its assets: those without a name of their own have no entry.
   SELECT 'asset', a.asset_id, a.code, k.name_zh, {_SPOT.format("a.geom")}, 0.5, 0.78
-  FROM form JOIN twin.class k ON k.name_zh = form.plain CROSS JOIN LATERAL (
-    (SELECT * FROM twin.asset a WHERE a.class_id = k.class_id AND a.valid_to IS NULL AND a.name_zh IS NULL
-       AND %(west)s::float8 IS NULL LIMIT %(n)s)
-    UNION ALL
-    (SELECT * FROM twin.asset a WHERE a.class_id = k.class_id AND a.valid_to IS NULL AND a.name_zh IS NULL
-       AND a.geom_m && ST_Transform({BOX}, %(srid)s::integer) AND a.geom && {BOX} LIMIT %(n)s)) a
+  FROM form JOIN twin.class k ON k.name_zh = form.plain CROSS JOIN LATERAL ({_NAMELESS}) a
   WHERE 'asset' = ANY (%(kinds)s::text[])
 )
-SELECT kind, code, label_zh, ST_X(geom), ST_Y(geom), (max(score) * (0.9 + 0.1 * weight))::float8 AS score
+SELECT kind, code, label_zh, ST_X(geom), ST_Y(geom), (max(score) * (0.9 + 0.1 * weight))::float8 AS score,
+       max(score) = ANY ('{{{", ".join(map(str, JUST_PARTS))}}}'::float8[])
 FROM found
 WHERE %(west)s::float8 IS NULL OR geom && {BOX}
 GROUP BY kind, row_id, code, label_zh, geom, weight
@@ -108,14 +115,19 @@ ORDER BY score DESC, char_length(label_zh), label_zh, code LIMIT %(n)s
 
 # What differs from the text by one character shares a number of twin.search_near with it, or has all its pairs of
 # units but those around the character, or is read the same. Pairs out of the district's and towns' names say nothing
-# and stand in half of all entries. near_codes: the codes one character away.
+# and stand in half of all entries. Each number is cut by itself: a thousand lamps of one name, or a number that happens
+# to be theirs too, leave room for the others. near_codes: the codes one character away.
 SEARCH_NEAR = f"""
 WITH form AS MATERIALIZED (
   SELECT DISTINCT plain, twin.search_core(plain) AS core
   FROM (SELECT twin.search_plain(f) AS plain FROM unnest(%(forms)s::text[]) AS t (f)) s WHERE plain <> ''
 ), numbers AS MATERIALIZED (
-  SELECT array_agg(DISTINCT number) AS near
-  FROM form, unnest(twin.search_near(plain) || twin.search_near(core)) AS t (number)
+  SELECT DISTINCT number FROM form, unnest(twin.search_near(plain) || twin.search_near(core)) AS t (number)
+), classes AS MATERIALIZED (  -- whose name is one character away
+  SELECT class_id, name_zh, twin.search_plain(name_zh) AS plain FROM twin.class k
+  WHERE 'asset' = ANY (%(kinds)s::text[])
+    AND EXISTS (SELECT FROM form f WHERE abs(char_length(k.name_zh) - char_length(f.plain)) <= 1
+                  AND twin.search_near(f.plain) && twin.search_near(twin.search_plain(k.name_zh)))
 ), words AS MATERIALIZED (
   SELECT string_agg('(' || pairs || ')', ' | ')::tsquery AS asked
   FROM (SELECT twin.search_units(core) AS u FROM form LIMIT 1) s,
@@ -125,8 +137,9 @@ WITH form AS MATERIALIZED (
                AND NOT EXISTS (SELECT FROM twin.search_affix a WHERE strpos(a.name, u[i] || u[i + 1]) > 0)
              GROUP BY gap HAVING count(*) > 1) p
 ), found AS (
-  (SELECT {_ENTRY}, e.sought, e.core, e.core_initials, e.pinyin FROM twin.search_entry e
-   WHERE e.near && (SELECT n.near FROM numbers n) AND {_WANTED} LIMIT %(near_candidates)s)
+  SELECT {_ENTRY}, e.sought, e.core, e.core_initials, e.pinyin
+  FROM numbers m CROSS JOIN LATERAL (SELECT * FROM twin.search_entry e
+    WHERE e.near @> ARRAY[m.number] AND {_WANTED} LIMIT %(near_each)s) e
   UNION
   (SELECT {_ENTRY}, e.sought, e.core, e.core_initials, e.pinyin FROM twin.search_entry e
    WHERE e.tokens @@ (SELECT w.asked FROM words w) AND {_WANTED} LIMIT %(near_candidates)s)
@@ -141,6 +154,9 @@ SELECT kind, code, label_zh, ST_X(geom), ST_Y(geom), weight, lower(code), lower(
 FROM (
 {_by_code("unnest(%(near_codes)s::text[]) AS c (p)", "t.code = p", "0.5")}
 ) coded WHERE %(west)s::float8 IS NULL OR geom && {BOX}
+UNION ALL
+SELECT 'asset', a.code, k.name_zh, ST_X(a.spot), ST_Y(a.spot), 0.5, k.plain, k.plain, NULL, twin.pinyin(k.plain)
+FROM classes k CROSS JOIN LATERAL (SELECT a.code, {_SPOT.format("a.geom")} AS spot FROM ({_NAMELESS}) a) a
 """
 
 # How the text itself is written and read: to know a homophone from another wrong character.

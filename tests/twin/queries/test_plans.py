@@ -102,6 +102,17 @@ def test_search_scans_nothing_that_grows(large: Database, statement: str, words:
         assert f"search_entry_{column} " in text, column
 
 
+@pytest.mark.parametrize("kind", ["asset", "address", "building", "entity"])
+def test_search_entries_follow_edits_and_loads_without_reading_the_table(large: Database, kind: str) -> None:
+    note = "INSERT INTO twin.search_pending (kind, row_id, to_id) VALUES (%(kind)s, 50, 80), (%(kind)s, 5000, 5080)"
+    with large.connect("owner") as connection:
+        for statement in ("SELECT twin.search_refresh(%(kind)s, '{77}')", note, "SELECT twin.search_catch_up(100)"):
+            connection.execute(statement.encode(), {"kind": kind})
+        read = connection.execute("SELECT relname, seq_tup_read FROM pg_stat_xact_user_tables WHERE seq_tup_read > 0")
+        assert {kind, "search_entry"}.isdisjoint(dict(read.fetchall()))
+        connection.rollback()
+
+
 def test_a_summary_reads_squares_and_counts_rows_only_at_the_edges(large: Database) -> None:
     metres = shapely.box(380_000, 4_143_000, 400_000, 4_160_000)
     statement, values = SUMMARY, summary_values(Area(metres, 4550))
