@@ -147,6 +147,8 @@ class AddressMatcher:
             return margin > 0 or not rival_exact
         if "road" in comparison.fuzzy and given.road in self.register.roads.names:
             return False  # the road as written exists: it is hardly a slip for another one
+        if "community" in comparison.fuzzy and self.register.has_village(given):
+            return False  # nor is a village that exists
         if margin < ACCEPT_MARGIN:
             return False
         return comparison.score >= ACCEPT_SCORE or self._is_corroborated(given, comparison)

@@ -61,6 +61,7 @@ class AddressRegister:
         self._by_road: dict[tuple[str, str], list[int]] = {}
         self._by_village: dict[tuple[str, str], list[int]] = {}
         self._by_compound: dict[tuple[str, str], list[int]] = {}
+        self._towns_of_village: dict[str, set[str]] = {}
         self.entries = [
             RegisterEntry(row.address_id, row.building_id, self._components(row), row.alias) for row in rows
         ]
@@ -95,6 +96,7 @@ class AddressRegister:
             self._by_road.setdefault((parsed.road, parsed.number), []).append(at)
         elif parsed.community:
             self._by_village.setdefault((parsed.community, parsed.number), []).append(at)
+            self._towns_of_village.setdefault(bare_community(parsed.community), set()).add(parsed.town)
         if parsed.compound:
             self._by_compound.setdefault((parsed.compound, parsed.building), []).append(at)
             if parsed.building:
@@ -125,6 +127,11 @@ class AddressRegister:
             for number in keys:
                 found |= dict.fromkeys(self._by_compound.get((name, number), ())[:MOST_CANDIDATES])
         return list(found)
+
+    def has_village(self, given: ParsedAddress) -> bool:
+        """Tell whether there is a village of exactly the name stated, in the town stated where one is."""
+        towns = self._towns_of_village.get(bare_community(given.community)) if given.community else None
+        return towns is not None and (not given.town or not towns.isdisjoint((given.town, "")))
 
     def neighbours(self, given: ParsedAddress, most: int = 5) -> list[int]:
         """List entries of the road whose number is nearest: what a person might have meant."""

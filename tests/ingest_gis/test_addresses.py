@@ -232,5 +232,22 @@ def test_two_places_as_likely_wait_for_a_person(register: tuple[list[Place], Add
     assert match.rivals
 
 
+@pytest.mark.parametrize(
+    ("written", "decision"),
+    [
+        ("观水镇六甲村296号", "review"),  # 六甲 has no 296; that it sounds like 刘家 does not move the house there
+        ("六甲村296号", "review"),
+        ("观水镇王加村8号", "accept"),  # no such village: a slip for 王家
+        ("高陵镇六甲村17号", "accept"),  # none in that town
+        ("观水镇六甲村5号", "accept"),
+    ],
+)
+def test_a_village_that_exists_is_no_slip_for_another(written: str, decision: str) -> None:
+    texts = ["观水镇六甲村5号", "观水镇刘家村296号", "高陵镇刘家村17号", "观水镇王家村8号"]
+    rows = [RegisterRow(at, at, normalise(text), {}) for at, text in enumerate(texts, 1)]
+    matcher = AddressMatcher(rows, REGION, ["观水镇", "高陵镇"], ["六甲村", "刘家村", "王家村"])
+    assert matcher.match([written])[0].decision == decision
+
+
 def test_an_empty_register_matches_nothing() -> None:
     assert AddressMatcher([], REGION, [], []).match(["正阳路12号", ""])[0].decision == "none"
