@@ -86,6 +86,8 @@ def test_from_a_click_to_records_in_both_languages_and_on_by_search(context: Bro
     page.until("document.querySelector('.overline').textContent === 'City asset'")
     assert page.text("#panel-title") == "Street lamp"
     assert lamp.code in page.text(".subtitle")
+    page.page.evaluate("document.querySelector('.figure-value').textContent = 'Abandoned'")  # the longest state
+    assert page.page.evaluate("[...document.querySelectorAll('.figure')].every(f => f.scrollWidth <= f.clientWidth)")
     assert page.page.locator(f"details[data-code='{lamp.code}']").get_attribute("open") is not None
     page.close()
 
