@@ -104,7 +104,7 @@ async def search(cursor: psycopg.AsyncCursor[Any], asked: SearchAsked, srid: int
     rows = await cursor.fetchall()
     hits, parts = [Hit(*row[:-1]) for row in rows], [bool(row[-1]) for row in rows]
     surely = sum(hit.score >= SURE for hit in hits)
-    sure = surely > 0 and not (surely < FEW and all(parts[:surely]))
+    sure = surely >= FEW or not all(parts[:surely])
     hits = [replace(hit, score=hit.score - TO_SCORE * place_cost(asked.view, hit.lon, hit.lat)) for hit in hits]
     if not sure:
         hits += await _near(cursor, values, asked)
